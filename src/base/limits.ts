@@ -1,0 +1,34 @@
+/**
+ * Every bound that is not a setting, by name, in one place. A queue, buffer or table without a
+ * bound here or in the settings is a defect.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Open calls from one thread of a broker to another. */
+export const THREAD_CALLS_MAX = 65_536;
+
+/** Bytes a Kafka connection may have waiting to be sent before it is no longer read. */
+export const CLIENT_OUTBOUND_BYTES_MAX = 8 * MiB;
+
+/** Requests of one connection that are worked on at once; above it the connection is not read. */
+export const CLIENT_REQUESTS_MAX = 1_000;
+
+/** Bytes a peer link may have waiting to be sent; Raft sends the rest later from the log. */
+export const PEER_OUTBOUND_BYTES_MAX = 16 * MiB;
+
+/** Largest frame between peers: a slice of the log with its header. */
+export const PEER_FRAME_BYTES_MAX = 32 * MiB;
+
+/** Produce requests of one partition that wait for their acknowledgement. */
+export const PARTITION_PRODUCES_MAX = 100_000;
+
+/** Long polls that wait at one partition. */
+export const PARTITION_POLLS_MAX = 10_000;
+
+/** Longest wait a client may ask of a long poll or an acknowledgement. */
+export const CLIENT_WAIT_MS_MAX = 300_000;
+
+/** Time a closing broker gives its leaders to move elsewhere. */
+export const SHUTDOWN_TRANSFER_MS = 3_000;

@@ -1,0 +1,21 @@
+/** 16-byte ids in Kafka's text form: 22 characters of unpadded base64url. */
+import { randomBytes } from 'node:crypto';
+
+/** The all-zero id: "no topic id" on the wire. */
+export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
+
+/** A random version-4 UUID as text; never starts with "-" so that it is easy to pass to a shell. */
+export function randomUuid(): string {
+  for (;;) {
+    const bytes = randomBytes(16);
+    bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+    bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+    const text = bytes.toString('base64url');
+    if (!text.startsWith('-')) return text;
+  }
+}
+
+/** The 16 bytes of an id in text form. */
+export function uuidBytes(text: string): Buffer {
+  return Buffer.from(text, 'base64url');
+}
