@@ -1,0 +1,140 @@
+#include "sync_queue.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+namespace lograft {
+namespace {
+
+uint64_t MonotonicMicros() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+}  // namespace
+
+int SyncQueue::Start() {
+  // Signals belong to the process's main thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int error = pthread_create(&thread_, nullptr, &SyncQueue::ThreadMain, this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  is_started_ = error == 0;
+  return error;
+}
+
+void SyncQueue::Push(int fd) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(fd);
+    counters_.requests++;
+  }
+  changed_.notify_one();
+}
+
+size_t SyncQueue::TakeResults(int32_t* results, size_t max) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const size_t count = std::min(max, finished_.size());
+  std::copy_n(finished_.begin(), count, results);
+  finished_.erase(finished_.begin(), finished_.begin() + static_cast<ptrdiff_t>(count));
+  return count;
+}
+
+void SyncQueue::Finish(bool discard) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    is_finishing_ = true;
+    is_discarding_ = is_discarding_ || discard;
+  }
+  changed_.notify_one();
+}
+
+bool SyncQueue::HasEnded() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return has_ended_;
+}
+
+void SyncQueue::Join() {
+  if (!is_started_) return;
+  Finish(true);
+  pthread_join(thread_, nullptr);
+  is_started_ = false;
+}
+
+SyncCounters SyncQueue::counters() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return counters_;
+}
+
+// Sync thread.
+void* SyncQueue::ThreadMain(void* self) {
+  static_cast<SyncQueue*>(self)->Run();
+  return nullptr;
+}
+
+// Sync thread.
+void SyncQueue::Run() {
+  std::vector<int> group;
+  std::vector<int32_t> results;
+  for (;;) {
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(lock, [this] { return !waiting_.empty() || is_finishing_; });
+      if (waiting_.empty() || is_discarding_) break;
+      group.swap(waiting_);
+    }
+    const uint64_t begun = MonotonicMicros();
+    SyncGroup(group, &results);
+    const uint64_t micros = MonotonicMicros() - begun;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      finished_.insert(finished_.end(), results.begin(), results.end());
+      counters_.groups++;
+      counters_.last_group_micros = micros;
+      counters_.slowest_group_micros = std::max(counters_.slowest_group_micros, micros);
+    }
+    group.clear();
+    results.clear();
+    notify_(context_);
+  }
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    has_ended_ = true;
+  }
+  notify_(context_);
+}
+
+// Sync thread.
+bool SyncQueue::IsDiscarding() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return is_discarding_;
+}
+
+// Sync thread.
+void SyncQueue::SyncGroup(const std::vector<int>& group, std::vector<int32_t>* results) {
+  std::vector<int> files = group;
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  std::vector<int32_t> outcomes;
+  outcomes.reserve(files.size());
+  uint64_t errors = 0;
+  for (const int fd : files) {
+    const int outcome = IsDiscarding() ? ECANCELED : sync_(fd);
+    if (outcome != 0) errors++;
+    outcomes.push_back(outcome);
+  }
+  for (const int fd : group) {
+    const auto at = std::lower_bound(files.begin(), files.end(), fd) - files.begin();
+    results->push_back(outcomes[static_cast<size_t>(at)]);
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  counters_.syncs += files.size();
+  counters_.errors += errors;
+}
+
+}  // namespace lograft

@@ -1,0 +1,81 @@
+// Group commit on one thread of its own: requests that arrive while a group is being made durable
+// form the next group, and a file asked for several times in a group is synced once. Results come
+// out in the order of the requests. Nothing is retried.
+//
+//   owner's thread: Start, Push, TakeResults, Finish, Join, counters
+//   sync thread:    Run, and the call of `notify`
+#pragma once
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace lograft {
+
+struct SyncCounters {
+  uint64_t requests = 0;
+  uint64_t groups = 0;
+  uint64_t syncs = 0;
+  uint64_t errors = 0;
+  uint64_t slowest_group_micros = 0;
+  uint64_t last_group_micros = 0;
+};
+
+class SyncQueue {
+ public:
+  using SyncFunction = int (*)(int fd);
+  using NotifyFunction = void (*)(void* context);
+
+  // `sync` returns 0 or an errno value. `notify` runs on the sync thread after each group and once
+  // when the thread ends.
+  SyncQueue(SyncFunction sync, NotifyFunction notify, void* context)
+      : sync_(sync), notify_(notify), context_(context) {}
+  SyncQueue(const SyncQueue&) = delete;
+  SyncQueue& operator=(const SyncQueue&) = delete;
+  ~SyncQueue() { Join(); }
+
+  // Begins the thread; returns an errno value.
+  int Start();
+
+  void Push(int fd);
+
+  // Moves up to `max` results (0 or an errno value each) out, oldest first.
+  size_t TakeResults(int32_t* results, size_t max);
+
+  // Ends the thread: after all that was pushed, or with `discard` after the sync it is in.
+  void Finish(bool discard);
+
+  // Whether the thread has run its last instruction that matters; Join returns at once then.
+  bool HasEnded() const;
+
+  void Join();
+
+  SyncCounters counters() const;
+
+ private:
+  static void* ThreadMain(void* self);
+  void Run();
+  bool IsDiscarding() const;
+  void SyncGroup(const std::vector<int>& group, std::vector<int32_t>* results);
+
+  const SyncFunction sync_;
+  const NotifyFunction notify_;
+  void* const context_;
+  pthread_t thread_ = {};
+  bool is_started_ = false;  // owner's thread only
+
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable changed_;
+  std::vector<int> waiting_;
+  std::vector<int32_t> finished_;
+  SyncCounters counters_;
+  bool is_finishing_ = false;
+  bool is_discarding_ = false;
+  bool has_ended_ = false;
+};
+
+}  // namespace lograft

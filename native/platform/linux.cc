@@ -1,0 +1,66 @@
+// The platform layer's Linux half.
+#if defined(__linux__)
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "platform.h"
+
+namespace lograft::platform {
+
+const bool kHasSendfile = true;
+
+int SyncData(int fd) {
+  int done;
+  do {
+    done = fdatasync(fd);
+  } while (done != 0 && errno == EINTR);
+  return done == 0 ? 0 : errno;
+}
+
+int Allocate(int fd, uint64_t from, uint64_t length, bool keep_size) {
+  int done;
+  do {
+    done = fallocate(fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, static_cast<off_t>(from),
+                     static_cast<off_t>(length));
+  } while (done != 0 && errno == EINTR);
+  if (done == 0) return 0;
+  if (errno != EOPNOTSUPP && errno != ENOSYS) return errno;
+  if (keep_size) return 0;
+  struct stat info;
+  if (fstat(fd, &info) != 0) return errno;
+  const off_t end = static_cast<off_t>(from + length);
+  if (info.st_size >= end) return 0;
+  return ftruncate(fd, end) == 0 ? 0 : errno;
+}
+
+int OpenSocket(int family) {
+  const int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return fd < 0 ? -errno : fd;
+}
+
+int Accept(int listener) {
+  int fd;
+  do {
+    fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
+  return fd < 0 ? -errno : fd;
+}
+
+ssize_t SendFile(int socket, int file, uint64_t position, size_t length) {
+  off_t at = static_cast<off_t>(position);
+  ssize_t done;
+  do {
+    done = sendfile(socket, file, &at, length);
+  } while (done < 0 && errno == EINTR);
+  return done < 0 ? -errno : done;
+}
+
+}  // namespace lograft::platform
+
+#endif  // __linux__

@@ -1,0 +1,26 @@
+/**
+ * Numbers that C++ and TypeScript must agree on. The addon exports its own copy and `addon.ts`
+ * compares the two at load: a drift stops the process at start instead of reading wrong fields.
+ */
+export const NATIVE_CONSTANTS = Object.freeze({
+  /** Bytes of a record batch before its records. */
+  BATCH_HEADER_BYTES: 61,
+  /** Length of the shared result array of the batch calls. */
+  BATCH_FIELD_COUNT: 12,
+  BATCH_FAULT_COUNT: 11,
+  /** Requests a sync thread takes before it refuses; also the length of its result array. */
+  SYNC_QUEUE_MAX: 16_384,
+  /** Events handed to TypeScript in one call, and int32 fields of each. */
+  EVENTS_MAX: 4_096,
+  EVENT_STRIDE: 5,
+  EVENT_KIND_COUNT: 6,
+  CLOSE_REASON_COUNT: 9,
+  SOCKET_COUNTER_COUNT: 18,
+  FILE_COUNTER_COUNT: 8,
+  SYNC_COUNTER_COUNT: 6,
+  /** From this size on a file range leaves by sendfile rather than through memory. */
+  SENDFILE_BYTES_MIN: 65_536,
+});
+
+export const SYNC_QUEUE_MAX: number = NATIVE_CONSTANTS.SYNC_QUEUE_MAX;
+export const SENDFILE_BYTES_MIN: number = NATIVE_CONSTANTS.SENDFILE_BYTES_MIN;
