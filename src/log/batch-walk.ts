@@ -1,0 +1,65 @@
+/**
+ * Walks over the batch headers of a log file with small positioned reads, never the whole file in
+ * memory. Trusts that batches lie one behind the other (recovery has seen to it) and says CORRUPT
+ * where they do not. Thread: the caller's.
+ */
+import { LograftError } from '../base/errors.js';
+import type { FilePosition } from '../base/units.js';
+import {
+  BATCH_HEADER_BYTES,
+  type BatchHeader,
+  emptyHeader,
+  isPlausible,
+  readBatchHeader,
+} from '../records/batch.js';
+import type { Disk, DiskFile } from './disk.js';
+
+/** Called with a header that is only valid during the call; false ends the walk. */
+export type VisitBatch = (header: BatchHeader, filePosition: FilePosition) => boolean;
+
+const FIRST_READ_BYTES = 4 << 10;
+const READ_BYTES_MAX = 256 << 10;
+
+/**
+ * Visits the batches of `[from, end)`. Returns where the last visited batch ends, or `from`. The
+ * batch whose visit returned false counts as not visited.
+ */
+export function walkBatches(
+  disk: Disk,
+  file: DiskFile,
+  from: FilePosition,
+  end: FilePosition,
+  visit: VisitBatch,
+): FilePosition {
+  const header = emptyHeader();
+  let buffer = Buffer.allocUnsafe(FIRST_READ_BYTES);
+  let bufferStart = from;
+  let bufferEnd = from;
+  let position = from;
+  while (position < end) {
+    if (position + BATCH_HEADER_BYTES > bufferEnd) {
+      // Small batches: the last read was used up batch by batch, so read more at once.
+      const isDense = position < bufferEnd + BATCH_HEADER_BYTES && position > from;
+      if (isDense && buffer.length < READ_BYTES_MAX) {
+        buffer = Buffer.allocUnsafe(buffer.length * 4);
+      }
+      bufferStart = position;
+      const wanted = Math.min(buffer.length, end - position);
+      bufferEnd = position + disk.readAt(file, position, buffer, 0, wanted);
+      if (position + BATCH_HEADER_BYTES > bufferEnd) throw corrupt(file, position);
+    }
+    readBatchHeader(buffer, position - bufferStart, header);
+    if (!isPlausible(header) || position + header.sizeBytes > end) throw corrupt(file, position);
+    if (!visit(header, position)) return position;
+    position += header.sizeBytes;
+  }
+  return position;
+}
+
+function corrupt(file: DiskFile, position: FilePosition): LograftError {
+  return new LograftError(
+    'CORRUPT',
+    `${file.path}: no record batch at ${position}`,
+    'a restart checks the replica and fetches what is missing from a peer',
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * The real disk: node:fs for names, the addon for bytes and syncs. Thread: its owner's; syncs run
+ * on one native thread of this disk, those that nobody waits for on a second one.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { freeBytes, readAt, syncDirectory, syncFile, writeAt } from '../native/files.js';
+import { SyncThread } from '../native/sync-thread.js';
+import type { Disk, DiskFile, OpenMode, SyncDone } from './disk.js';
+import { parentOf } from './disk.js';
+
+const FLAGS: Readonly<Record<OpenMode, string | number>> = {
+  read: 'r',
+  existing: 'r+',
+  // Not truncated, which no flag string says.
+  create: constants.O_RDWR | constants.O_CREAT,
+};
+
+export class NodeDisk implements Disk {
+  readonly #urgent = new SyncThread();
+  /** Made when first needed: most disks of small clusters never need it. */
+  #background: SyncThread | null = null;
+
+  openFile(path: string, mode: OpenMode): DiskFile {
+    return { fd: openSync(path, FLAGS[mode], 0o644), path };
+  }
+
+  close(file: DiskFile): void {
+    closeSync(file.fd);
+  }
+
+  writeAt(
+    file: DiskFile,
+    position: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    writeAt(file.fd, position, bytes, start, length);
+  }
+
+  readAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
+    return readAt(file.fd, position, bytes, start, length);
+  }
+
+  truncate(file: DiskFile, length: number): void {
+    ftruncateSync(file.fd, length);
+  }
+
+  fileSize(path: string): number {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+  }
+
+  sync(file: DiskFile, done: SyncDone): void {
+    this.#urgent.sync(file.fd, done);
+  }
+
+  syncLater(file: DiskFile, done: SyncDone): void {
+    this.#background ??= new SyncThread();
+    this.#background.sync(file.fd, done);
+  }
+
+  syncNow(file: DiskFile): void {
+    syncFile(file.fd);
+  }
+
+  syncDirectory(path: string): void {
+    syncDirectory(path);
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(from, to);
+  }
+
+  unlink(path: string): void {
+    rmSync(path, { force: true });
+  }
+
+  makeDirectory(path: string): void {
+    mkdirSync(path, { recursive: true });
+  }
+
+  list(path: string): string[] {
+    try {
+      return readdirSync(path).sort();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  exists(path: string): boolean {
+    return existsSync(path);
+  }
+
+  removeTree(path: string): void {
+    rmSync(path, { recursive: true, force: true });
+    if (this.exists(parentOf(path))) syncDirectory(parentOf(path));
+  }
+
+  freeBytes(path: string): number {
+    return freeBytes(path);
+  }
+
+  /** Finishes the syncs in flight and ends the threads. */
+  async shutDown(): Promise<void> {
+    await this.#urgent.close();
+    await this.#background?.close();
+  }
+}

@@ -1,0 +1,18 @@
+/** Turns errno errors of a disk into the two codes that the rooms above know. */
+import { LograftError } from '../base/errors.js';
+
+export function storageError(error: unknown, what: string): LograftError {
+  if (error instanceof LograftError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const hint = 'free space on the disk of the data directory';
+    return new LograftError('STORAGE_FULL', `${what}: no space left`, hint, { cause: error });
+  }
+  const hint = 'check the disk, then restart the node';
+  return new LograftError('STORAGE_FAILED', `${what}: ${message}`, hint, { cause: error });
+}
+
+/** As {@link storageError} for errors of the disk; a broken promise inside stays what it is. */
+export function asStorageError(error: unknown, what: string): unknown {
+  return (error as NodeJS.ErrnoException).code === undefined ? error : storageError(error, what);
+}

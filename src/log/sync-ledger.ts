@@ -1,0 +1,155 @@
+/**
+ * Keeps account of what a replica has made durable. Its promise: a ticket is told done only when
+ * every segment, the folder and the write-ahead log were synced after the ticket was written, and
+ * never for more than the log still holds. Thread: the shard's; syncs complete on it.
+ */
+import type { GroupKey } from '../base/group.js';
+import { type Position, maxPosition, minPosition } from '../base/position.js';
+import type { Disk } from './disk.js';
+import type { ReplicaState } from './replica-state.js';
+import type { Segment } from './segment.js';
+import { type SegmentList, type SyncItem, itemOf } from './segment-list.js';
+import type { Wal } from './wal.js';
+
+/** `synced`: everything before it is durable, as the topic's durability defines it. */
+export type SyncDone = (error: Error | null, synced: Position) => void;
+
+export type LedgerOptions = {
+  readonly disk: Disk;
+  readonly wal: Wal;
+  readonly group: GroupKey;
+  readonly state: ReplicaState;
+  readonly segments: SegmentList;
+  /** Place up to which the log is durable as it was opened. */
+  readonly synced: Position;
+  /** A sync failed: nothing of this log counts any more. */
+  failed(error: Error): void;
+};
+
+/** One call of {@link SyncLedger.sync} under way. */
+type Ticket = {
+  /** Log end when the call was made; truncations lower it. */
+  position: Position;
+  readonly isSegmentSynced: boolean;
+  left: number;
+  error: Error | null;
+  readonly done: SyncDone;
+};
+
+export class SyncLedger {
+  readonly #o: LedgerOptions;
+  readonly #tickets = new Set<Ticket>();
+  #synced: Position;
+  #isClosed = false;
+
+  constructor(options: LedgerOptions) {
+    this.#o = options;
+    this.#synced = options.synced;
+  }
+
+  get synced(): Position {
+    return this.#synced;
+  }
+
+  /** Makes everything before `position`, the log's end, durable. */
+  sync(position: Position, withSegments: boolean, done: SyncDone): void {
+    const { disk, segments, wal } = this.#o;
+    const isSegmentSynced = withSegments;
+    const ticket: Ticket = { position, isSegmentSynced, left: 1, error: null, done };
+    this.#tickets.add(ticket);
+    const items: SyncItem[] = withSegments ? segments.unsynced() : [];
+    ticket.left += items.length;
+    for (const { file, settle } of items) {
+      disk.sync(file, (error) => {
+        settle(error);
+        this.#settle(ticket, error);
+      });
+    }
+    wal.flush((error) => this.#settle(ticket, error));
+  }
+
+  /** Makes a sealed segment durable when nobody waits for it. */
+  syncLater(segment: Segment, then: () => void): void {
+    const { file, settle } = itemOf(segment);
+    this.#o.disk.syncLater(file, (error) => {
+      settle(error);
+      if (this.#isClosed) return;
+      if (error !== null) this.#o.failed(error);
+      else {
+        this.#noteSegments();
+        then();
+      }
+    });
+  }
+
+  /** As {@link sync}, blocking, whatever the durability. */
+  syncNow(position: Position): void {
+    const { wal, state } = this.#o;
+    this.syncSegmentsNow();
+    wal.flushNow();
+    this.#synced = position;
+    state.syncedOffset = position.offset;
+    state.promisedOffset = position.offset;
+  }
+
+  /** Makes segments and folder durable, blocking. */
+  syncSegmentsNow(): void {
+    for (const { file, settle } of this.#o.segments.unsynced()) {
+      this.#o.disk.syncNow(file);
+      settle(null);
+    }
+  }
+
+  /** Nothing behind `p` is durable any more; syncs under way prove nothing about what comes there. */
+  truncateTo(p: Position): void {
+    this.#synced = minPosition(this.#synced, p);
+    for (const ticket of this.#tickets) ticket.position = minPosition(ticket.position, p);
+  }
+
+  /** The log starts, empty and durable, at `p`. */
+  resetTo(p: Position): void {
+    this.#synced = p;
+    for (const ticket of this.#tickets) ticket.position = p;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #settle(ticket: Ticket, error: Error | null): void {
+    ticket.left -= 1;
+    ticket.error ??= error;
+    if (ticket.left > 0) return;
+    this.#tickets.delete(ticket);
+    if (this.#isClosed) return;
+    if (ticket.error !== null) {
+      this.#o.failed(ticket.error);
+      ticket.done(ticket.error, this.#synced);
+      return;
+    }
+    this.#synced = maxPosition(this.#synced, ticket.position);
+    this.#note(ticket);
+    ticket.done(null, this.#synced);
+  }
+
+  /** Tells the write-ahead log, so that recovery can tell a torn tail from damage. */
+  #note(ticket: Ticket): void {
+    const { state, wal, group } = this.#o;
+    const { offset } = ticket.position;
+    const syncedOffset = ticket.isSegmentSynced ? offset : 0;
+    if (offset <= state.promisedOffset && syncedOffset <= state.syncedOffset) return;
+    state.promisedOffset = Math.max(state.promisedOffset, offset);
+    state.syncedOffset = Math.max(state.syncedOffset, syncedOffset);
+    wal.noteSynced(group, state.syncedOffset, state.promisedOffset);
+  }
+
+  /** Sealed segments were synced in their own time: the front that is on disk moves up to them. */
+  #noteSegments(): void {
+    const { segments, state, wal, group } = this.#o;
+    for (const segment of segments.all) {
+      if (segment.isDirty) break;
+      state.syncedOffset = Math.max(state.syncedOffset, segment.nextOffset);
+    }
+    wal.noteSynced(group, state.syncedOffset, state.promisedOffset);
+  }
+}

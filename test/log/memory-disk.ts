@@ -1,0 +1,453 @@
+/**
+ * A disk in memory that forgets like a real one. It keeps, per file and per directory, what is
+ * durable and which operations came since, so that a power cut can keep any part of them; what it
+ * keeps is drawn from a seed. It also fails on purpose: EIO on sync (pages dropped and marked
+ * clean), EIO on read, a full disk, flipped bits. The simulator and the log's tests share it.
+ */
+import { Prng } from '#src/base/prng.js';
+import type { Disk, DiskFile, OpenMode, SyncDone } from '#src/log/disk.js';
+import { parentOf } from '#src/log/disk.js';
+
+/**
+ * none: only what was synced. prefix: of each file a prefix of its operations, the last perhaps
+ * torn. random: any pages of any operations. all: the page cache survives (kill -9); the very last
+ * write may be cut short, as the kernel does when the signal arrives in the middle of it.
+ */
+export type Keep = 'none' | 'prefix' | 'random' | 'all';
+
+export type MemoryDiskOptions = {
+  /** Runs a sync's completion later; default: collected until {@link MemoryDisk.drain}. */
+  readonly schedule?: (run: () => void) => void;
+  /** Bytes all files together may have. */
+  readonly capacityBytes?: number;
+  /** A folder that has always been there, durable. */
+  readonly root?: string;
+};
+
+type FileOp =
+  | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
+  | { readonly kind: 'truncate'; readonly length: number };
+
+/** Growing bytes; everything behind `size` is zero. */
+type Image = { bytes: Buffer; size: number };
+
+type FileNode = {
+  readonly kind: 'file';
+  /** What readers see: the page cache over the platter. */
+  readonly content: Image;
+  readonly durable: Image;
+  /** Operations since `durable`, oldest first; `firstOp` is the number of the oldest. */
+  ops: FileOp[];
+  firstOp: number;
+};
+
+type DirectoryOp =
+  | { readonly kind: 'link'; readonly name: string; readonly node: Node }
+  | { readonly kind: 'unlink'; readonly name: string }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly node: Node };
+
+type DirectoryNode = {
+  readonly kind: 'directory';
+  entries: Map<string, Node>;
+  durable: Map<string, Node>;
+  ops: DirectoryOp[];
+};
+
+type Node = FileNode | DirectoryNode;
+
+const PAGE = 4096;
+
+export class MemoryDisk implements Disk {
+  readonly counters = { reads: 0, readBytes: 0, writes: 0, writeBytes: 0, syncs: 0, opens: 0 };
+  /** Bytes all files together may have; lower it to make the disk full. */
+  capacityBytes: number;
+  /** While true (or matching the path) syncs fail with EIO and the pages are lost. */
+  failSync: RegExp | null = null;
+  failRead: RegExp | null = null;
+  readonly #schedule: (run: () => void) => void;
+  readonly #due: (() => void)[] = [];
+  #root: DirectoryNode = newDirectory();
+  #open = new Map<number, { node: Node; path: string }>();
+  #nextFd = 3;
+  #usedBytes = 0;
+  #lastWritten: FileNode | null = null;
+  /** Rises with each crash, so that syncs from before it come to nothing. */
+  #life = 0;
+
+  constructor(options: MemoryDiskOptions = {}) {
+    this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER;
+    this.#schedule = options.schedule ?? ((run) => this.#due.push(run));
+    const root = options.root ?? '/data';
+    this.makeDirectory(root);
+    for (let path = root; path !== '/'; path = parentOf(path)) this.syncDirectory(parentOf(path));
+  }
+
+  /** Files open now. */
+  get openFiles(): number {
+    return this.#open.size;
+  }
+
+  /** Syncs asked for and not completed (default schedule only). */
+  get pendingSyncs(): number {
+    return this.#due.length;
+  }
+
+  /** Completes `count` of the waiting syncs, all by default, with those they lead to. */
+  drain(count = Number.MAX_SAFE_INTEGER): void {
+    for (let i = 0; i < count && this.#due.length > 0; i++) (this.#due.shift() as () => void)();
+  }
+
+  /** Loses power, or only the process ('all'). Every open file is closed, nothing calls back. */
+  crash(keep: Keep, prng: Prng): void {
+    this.#life += 1;
+    this.#due.length = 0;
+    this.#open = new Map();
+    if (keep === 'all') this.#tearLastWrite(prng);
+    else {
+      this.#usedBytes = 0;
+      this.#crashDirectory(this.#root, keep, prng);
+    }
+    this.#lastWritten = null;
+  }
+
+  /** Changes one bit, on the platter and in the page cache. */
+  flipBit(path: string, position: number, bit = 0): void {
+    const file = this.#mustFile(path);
+    for (const { bytes, size } of [file.content, file.durable]) {
+      if (position < size) bytes[position] = (bytes[position] as number) ^ (1 << bit);
+    }
+  }
+
+  /** A copy of what a reader sees now. */
+  contents(path: string): Buffer {
+    const { bytes, size } = this.#mustFile(path).content;
+    return Buffer.from(bytes.subarray(0, size));
+  }
+
+  /** Puts a file there as if it had always been there, durable. */
+  plant(path: string, bytes: Uint8Array): void {
+    const file = this.openFile(path, 'create');
+    this.truncate(file, 0);
+    this.writeAt(file, 0, bytes, 0, bytes.length);
+    this.syncNow(file);
+    this.close(file);
+    this.syncDirectory(parentOf(path));
+  }
+
+  openFile(path: string, mode: OpenMode): DiskFile {
+    this.counters.opens += 1;
+    let node = this.#find(path);
+    if (node === null && mode === 'create') {
+      node = newFile();
+      this.#link(path, node);
+    }
+    if (node === null) throw errnoError('ENOENT', path);
+    if (node.kind === 'directory' && mode !== 'read') throw errnoError('EISDIR', path);
+    const fd = this.#nextFd++;
+    this.#open.set(fd, { node, path });
+    return { fd, path };
+  }
+
+  close(file: DiskFile): void {
+    if (!this.#open.delete(file.fd)) throw errnoError('EBADF', file.path);
+  }
+
+  writeAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
+    const node = this.#fileOf(file);
+    const grows = Math.max(0, position + length - node.content.size);
+    const free = Math.max(0, this.capacityBytes - this.#usedBytes);
+    const taken = grows <= free ? length : Math.max(0, length - (grows - free));
+    this.#write(node, position, Buffer.from(bytes.subarray(start, start + taken)));
+    if (taken < length) throw errnoError('ENOSPC', file.path);
+  }
+
+  readAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
+    const node = this.#fileOf(file);
+    if (this.failRead?.test(file.path)) throw errnoError('EIO', file.path);
+    const end = Math.min(node.content.size, position + length);
+    const count = Math.max(0, end - position);
+    if (count > 0) bytes.set(node.content.bytes.subarray(position, end), start);
+    this.counters.reads += 1;
+    this.counters.readBytes += count;
+    return count;
+  }
+
+  /** What a socket layer would send of a file it only knows by number. */
+  readFd(fd: number, position: number, length: number): Buffer {
+    const open = this.#open.get(fd);
+    if (open === undefined) throw errnoError('EBADF', `fd ${fd}`);
+    const bytes = Buffer.alloc(length);
+    const count = this.readAt({ fd, path: open.path }, position, bytes, 0, length);
+    return bytes.subarray(0, count);
+  }
+
+  truncate(file: DiskFile, length: number): void {
+    const node = this.#fileOf(file);
+    this.#apply(node, { kind: 'truncate', length });
+  }
+
+  fileSize(path: string): number {
+    const node = this.#find(path);
+    return node === null || node.kind !== 'file' ? -1 : node.content.size;
+  }
+
+  sync(file: DiskFile, done: SyncDone): void {
+    const node = this.#nodeOf(file);
+    const upTo = node.kind === 'file' ? node.firstOp + node.ops.length : 0;
+    const life = this.#life;
+    this.#schedule(() => {
+      if (life !== this.#life) return;
+      done(this.#makeDurable(node, file.path, upTo));
+    });
+  }
+
+  syncLater(file: DiskFile, done: SyncDone): void {
+    this.sync(file, done);
+  }
+
+  syncNow(file: DiskFile): void {
+    const node = this.#nodeOf(file);
+    const upTo = node.kind === 'file' ? node.firstOp + node.ops.length : 0;
+    const error = this.#makeDurable(node, file.path, upTo);
+    if (error !== null) throw error;
+  }
+
+  syncDirectory(path: string): void {
+    const node = this.#find(path);
+    if (node === null) throw errnoError('ENOENT', path);
+    const error = this.#makeDurable(node, path, 0);
+    if (error !== null) throw error;
+  }
+
+  rename(from: string, to: string): void {
+    const node = this.#find(from);
+    const parent = this.#directory(parentOf(from));
+    if (node === null || parent === null) throw errnoError('ENOENT', from);
+    if (parentOf(to) !== parentOf(from)) throw errnoError('EXDEV', to);
+    const [fromName, toName] = [nameOf(from), nameOf(to)];
+    parent.entries.delete(fromName);
+    parent.entries.set(toName, node);
+    parent.ops.push({ kind: 'rename', from: fromName, to: toName, node });
+  }
+
+  unlink(path: string): void {
+    const parent = this.#directory(parentOf(path));
+    const node = parent?.entries.get(nameOf(path));
+    if (parent === null || node === undefined) return;
+    if (node.kind === 'directory') throw errnoError('EISDIR', path);
+    this.#usedBytes -= node.content.size;
+    parent.entries.delete(nameOf(path));
+    parent.ops.push({ kind: 'unlink', name: nameOf(path) });
+  }
+
+  makeDirectory(path: string): void {
+    if (this.#find(path)?.kind === 'directory') return;
+    const parent = parentOf(path);
+    if (parent !== '/' && parent !== '.') this.makeDirectory(parent);
+    this.#link(path, newDirectory());
+  }
+
+  list(path: string): string[] {
+    return [...(this.#directory(path)?.entries.keys() ?? [])].sort();
+  }
+
+  exists(path: string): boolean {
+    return this.#find(path) !== null;
+  }
+
+  removeTree(path: string): void {
+    const directory = this.#directory(path);
+    if (directory === null) return this.unlink(path);
+    for (const name of directory.entries.keys()) this.removeTree(`${path}/${name}`);
+    const parent = this.#directory(parentOf(path));
+    parent?.entries.delete(nameOf(path));
+    parent?.ops.push({ kind: 'unlink', name: nameOf(path) });
+  }
+
+  freeBytes(): number {
+    return Math.max(0, this.capacityBytes - this.#usedBytes);
+  }
+
+  #write(node: FileNode, position: number, bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#apply(node, { kind: 'write', position, bytes });
+    this.#lastWritten = node;
+    this.counters.writes += 1;
+    this.counters.writeBytes += bytes.length;
+  }
+
+  #apply(node: FileNode, op: FileOp): void {
+    const before = node.content.size;
+    applyOp(node.content, op);
+    this.#usedBytes += node.content.size - before;
+    node.ops.push(op);
+  }
+
+  #makeDurable(node: Node, path: string, upTo: number): Error | null {
+    this.counters.syncs += 1;
+    if (this.failSync?.test(path)) {
+      // The pages are gone and marked clean: a later sync succeeds without them.
+      if (node.kind === 'file') dropOps(node, upTo, () => undefined);
+      return errnoError('EIO', path);
+    }
+    if (node.kind === 'directory') {
+      node.durable = new Map(node.entries);
+      node.ops = [];
+      return null;
+    }
+    dropOps(node, upTo, (op) => applyOp(node.durable, op));
+    return null;
+  }
+
+  #tearLastWrite(prng: Prng): void {
+    const node = this.#lastWritten;
+    const last = node?.ops.at(-1);
+    if (node === null || last?.kind !== 'write' || !prng.chance(0.5)) return;
+    if (last.position + last.bytes.length !== node.content.size) return;
+    const kept = prng.int(0, last.bytes.length);
+    this.#apply(node, { kind: 'truncate', length: last.position + kept });
+  }
+
+  #crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng): void {
+    const entries = directory.durable;
+    for (const op of chooseOps(directory.ops, keep, prng)) {
+      if (op.kind === 'link') entries.set(op.name, op.node);
+      else if (op.kind === 'unlink') entries.delete(op.name);
+      else {
+        entries.delete(op.from);
+        entries.set(op.to, op.node);
+      }
+    }
+    directory.entries = new Map(entries);
+    directory.durable = entries;
+    directory.ops = [];
+    for (const node of entries.values()) {
+      if (node.kind === 'directory') this.#crashDirectory(node, keep, prng);
+      else this.#crashFile(node, keep, prng);
+    }
+  }
+
+  #crashFile(node: FileNode, keep: Keep, prng: Prng): void {
+    for (const op of chooseOps(tearOps(node.ops, keep, prng), keep, prng)) {
+      applyOp(node.durable, op);
+    }
+    node.content.bytes = Buffer.from(node.durable.bytes);
+    node.content.size = node.durable.size;
+    node.firstOp += node.ops.length;
+    node.ops = [];
+    this.#usedBytes += node.content.size;
+  }
+
+  #find(path: string): Node | null {
+    let node: Node = this.#root;
+    for (const name of path.split('/')) {
+      if (name === '' || name === '.') continue;
+      const next: Node | undefined = node.kind === 'directory' ? node.entries.get(name) : undefined;
+      if (next === undefined) return null;
+      node = next;
+    }
+    return node;
+  }
+
+  #directory(path: string): DirectoryNode | null {
+    const node = this.#find(path);
+    return node?.kind === 'directory' ? node : null;
+  }
+
+  #link(path: string, node: Node): void {
+    const parent = this.#directory(parentOf(path));
+    if (parent === null) throw errnoError('ENOENT', path);
+    parent.entries.set(nameOf(path), node);
+    parent.ops.push({ kind: 'link', name: nameOf(path), node });
+  }
+
+  #mustFile(path: string): FileNode {
+    const node = this.#find(path);
+    if (node?.kind !== 'file') throw errnoError('ENOENT', path);
+    return node;
+  }
+
+  #nodeOf(file: DiskFile): Node {
+    const open = this.#open.get(file.fd);
+    if (open === undefined) throw errnoError('EBADF', file.path);
+    return open.node;
+  }
+
+  #fileOf(file: DiskFile): FileNode {
+    const node = this.#nodeOf(file);
+    if (node.kind !== 'file') throw errnoError('EISDIR', file.path);
+    return node;
+  }
+}
+
+function newFile(): FileNode {
+  const content = { bytes: Buffer.alloc(0), size: 0 };
+  return { kind: 'file', content, durable: { ...content }, ops: [], firstOp: 0 };
+}
+
+function newDirectory(): DirectoryNode {
+  return { kind: 'directory', entries: new Map(), durable: new Map(), ops: [] };
+}
+
+/** Takes the operations numbered below `upTo` off the list, oldest first. */
+function dropOps(node: FileNode, upTo: number, each: (op: FileOp) => void): void {
+  const count = Math.min(node.ops.length, Math.max(0, upTo - node.firstOp));
+  for (let i = 0; i < count; i++) each(node.ops[i] as FileOp);
+  node.ops = node.ops.slice(count);
+  node.firstOp += count;
+}
+
+function applyOp(image: Image, op: FileOp): void {
+  const end = op.kind === 'truncate' ? op.length : op.position + op.bytes.length;
+  if (end > image.bytes.length) {
+    const grown = Buffer.alloc(Math.max(end, image.bytes.length * 2, PAGE));
+    image.bytes.copy(grown, 0, 0, image.size);
+    image.bytes = grown;
+  }
+  if (op.kind === 'write') {
+    op.bytes.copy(image.bytes, op.position);
+    image.size = Math.max(image.size, end);
+  } else {
+    if (end < image.size) image.bytes.fill(0, end, image.size);
+    image.size = end;
+  }
+}
+
+/** Which operations reach the platter before the power is gone. */
+function chooseOps<T>(ops: readonly T[], keep: Keep, prng: Prng): readonly T[] {
+  if (keep === 'none') return [];
+  if (keep === 'prefix') return ops.slice(0, prng.int(0, ops.length + 1));
+  return ops.filter(() => prng.chance(0.5));
+}
+
+/** Breaks writes into what a disk writes at once: pages, or for a prefix a torn last write. */
+function tearOps(ops: readonly FileOp[], keep: Keep, prng: Prng): FileOp[] {
+  const torn: FileOp[] = [];
+  for (const op of ops) {
+    if (op.kind === 'truncate') torn.push(op);
+    else if (keep === 'prefix') {
+      const cut = prng.int(0, op.bytes.length + 1);
+      torn.push({ ...op, bytes: op.bytes.subarray(0, cut) });
+      torn.push({ ...op, position: op.position + cut, bytes: op.bytes.subarray(cut) });
+    } else torn.push(...pagesOf(op));
+  }
+  return torn;
+}
+
+function* pagesOf(op: FileOp & { readonly kind: 'write' }): Generator<FileOp> {
+  for (let from = 0; from < op.bytes.length; ) {
+    const to = Math.min(op.bytes.length, from + PAGE - ((op.position + from) % PAGE));
+    yield { kind: 'write', position: op.position + from, bytes: op.bytes.subarray(from, to) };
+    from = to;
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function errnoError(code: string, path: string): NodeJS.ErrnoException {
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${path}`);
+  error.code = code;
+  return error;
+}
