@@ -1,0 +1,25 @@
+/** Majorities, as arithmetic: of positions, of numbers, of votes. No state. */
+import { assert } from '../base/assert.js';
+import { comparePositions, type Position } from '../base/position.js';
+
+/** How many of `voters` are a majority. */
+export function majorityOf(voters: number): number {
+  assert(voters > 0, 'a group has voters');
+  return Math.floor(voters / 2) + 1;
+}
+
+/** The furthest position that a majority has reached, given one position a voter. */
+export function quorumPosition(positions: readonly Position[]): Position {
+  const sorted = [...positions].sort((a, b) => comparePositions(b, a));
+  const at = sorted[majorityOf(sorted.length) - 1];
+  assert(at !== undefined, 'a majority is one of the voters');
+  return at;
+}
+
+/** The largest number that a majority has reached, given one number a voter. */
+export function quorumNumber(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => b - a);
+  const at = sorted[majorityOf(sorted.length) - 1];
+  assert(at !== undefined, 'a majority is one of the voters');
+  return at;
+}
