@@ -1,0 +1,405 @@
+/**
+ * One partition on its shard: validates what clients send, appends it through Raft, and answers
+ * from the watermarks. Promise: `logStartOffset <= highWatermark <= logEndOffset`, nothing above the
+ * high watermark is served, and every waiter is answered exactly once. Shard thread, no locks.
+ */
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import { LograftError } from '../base/errors.js';
+import type { GroupKey } from '../base/group.js';
+import type { Mark } from '../base/mark.js';
+import { PARTITION_POLLS_MAX, PARTITION_PRODUCES_MAX } from '../base/limits.js';
+import type { LeaderEpoch, MonotonicMs, Offset } from '../base/units.js';
+import type { Disk } from '../log/disk.js';
+import type { PartitionLog } from '../log/partition-log.js';
+import type { Replica } from '../replication/replica.js';
+import {
+  type EpochEndAnswer,
+  type FetchOutcome,
+  type FetchRequest,
+  fetchFailure,
+  type OffsetAnswer,
+  type OffsetQuestion,
+  type PartitionAccess,
+  type PartitionError,
+  type PartitionFacts,
+  type ProduceOptions,
+  type ProduceOutcome,
+  produceFailure,
+} from './access.js';
+import {
+  type AppendRules,
+  checkIncoming,
+  type IncomingBatch,
+  isRejection,
+} from './incoming-batch.js';
+import { producerBatchOf, replayProducers } from './producer-recovery.js';
+import type { ProducerState } from './producer-state.js';
+import { Waiters } from './waiters.js';
+
+export type PartitionOptions = {
+  readonly group: GroupKey;
+  readonly topic: string;
+  readonly isInternal: boolean;
+  readonly disk: Disk;
+  readonly log: PartitionLog;
+  readonly replica: Replica;
+  readonly producers: ProducerState;
+  readonly clock: Clock;
+  readonly rules: AppendRules;
+  readonly minInSync: number;
+  /** True while the disk is below its low-water mark: nothing new is taken. */
+  readonly isDiskFull: () => boolean;
+};
+
+type Done = (outcome: ProduceOutcome) => void;
+
+export class Partition implements PartitionAccess {
+  readonly group: GroupKey;
+  readonly topic: string;
+  readonly isInternal: boolean;
+  readonly log: PartitionLog;
+  readonly replica: Replica;
+  readonly producers: ProducerState;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #isDiskFull: () => boolean;
+  /** acks=all: wait for the high watermark. */
+  readonly #committed = new Waiters();
+  /** acks=1: wait for the leader's own disk. */
+  readonly #synced = new Waiters();
+  readonly #polls = new Waiters();
+  #rules: AppendRules;
+  #minInSync: number;
+  #failure: string | null = null;
+
+  constructor(options: PartitionOptions) {
+    this.group = options.group;
+    this.topic = options.topic;
+    this.isInternal = options.isInternal;
+    this.log = options.log;
+    this.replica = options.replica;
+    this.producers = options.producers;
+    this.#disk = options.disk;
+    this.#clock = options.clock;
+    this.#rules = options.rules;
+    this.#minInSync = options.minInSync;
+    this.#isDiskFull = options.isDiskFull;
+  }
+
+  setRules(rules: AppendRules, minInSync: number): void {
+    this.#rules = rules;
+    this.#minInSync = minInSync;
+  }
+
+  // --- produce -----------------------------------------------------------------------------
+
+  produce(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    options: ProduceOptions,
+    done: Done,
+  ): void {
+    const refusal = this.#refusal(options);
+    if (refusal !== null) {
+      done(refusal);
+      return;
+    }
+    const nowMs = this.#clock.wallMs();
+    const batch = checkIncoming(bytes, start, length, this.#rules, nowMs);
+    if (isRejection(batch)) {
+      done(produceFailure(batch.error, batch.message));
+      return;
+    }
+    const verdict = this.producers.check(batch);
+    if (typeof verdict !== 'string') {
+      this.#acknowledge(verdict.duplicate, verdict.lastOffset, options, done);
+      return;
+    }
+    if (verdict !== 'append') {
+      done(produceFailure(verdict, describeSequence(batch)));
+      return;
+    }
+    this.#append(bytes, start, length, batch, options, done);
+  }
+
+  /** Why nothing can be appended here now; always before an append, so always definite. */
+  #refusal(options: ProduceOptions): ProduceOutcome | null {
+    const { replica } = this;
+    if (this.#failure !== null) return produceFailure('STORAGE_FAILED', this.#failure);
+    if (replica.role !== 'leader') return produceFailure('NOT_LEADER', null);
+    if (this.#isDiskFull()) {
+      return produceFailure('STORAGE_FULL', 'the disk of the leader is almost full');
+    }
+    if (this.isInternal && options.isInternal !== true) {
+      return produceFailure('INVALID_RECORD', `${this.topic} is written by the broker only`);
+    }
+    if (this.#committed.size + this.#synced.size >= PARTITION_PRODUCES_MAX) {
+      return produceFailure('NOT_ENOUGH_REPLICAS', `${PARTITION_PRODUCES_MAX} produces wait already`);
+    }
+    if (options.acks === -1 && this.#minInSync > 1) {
+      const inSync = replica.inSync().length;
+      if (inSync < this.#minInSync) {
+        const message = `${inSync} replicas in sync, min.insync.replicas is ${this.#minInSync}`;
+        return produceFailure('NOT_ENOUGH_REPLICAS', message);
+      }
+    }
+    return null;
+  }
+
+  #append(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    batch: IncomingBatch,
+    options: ProduceOptions,
+    done: Done,
+  ): void {
+    let baseOffset: Offset;
+    try {
+      baseOffset = this.replica.append(bytes, start, length);
+    } catch (error) {
+      if (!(error instanceof LograftError)) throw error;
+      done(produceFailure(appendError(error), error.message));
+      return;
+    }
+    this.#acknowledge(baseOffset, baseOffset + batch.lastOffsetDelta, options, done);
+  }
+
+  /** Second stage: the batch has its place, now its durability decides when the client hears. */
+  #acknowledge(
+    baseOffset: Offset,
+    lastOffset: Offset,
+    options: ProduceOptions,
+    done: Done,
+  ): void {
+    const succeed = (): void => {
+      done({
+        error: null,
+        baseOffset,
+        logAppendTimeMs: this.#rules.isLogAppendTime ? this.#clock.wallMs() : -1,
+        logStartOffset: this.log.logStartOffset,
+        message: null,
+      });
+    };
+    const reached = options.acks === 1 ? this.replica.localSyncedOffset : this.replica.highWatermark;
+    if (options.acks === 0 || lastOffset < reached) {
+      succeed();
+      return;
+    }
+    const waiters = options.acks === 1 ? this.#synced : this.#committed;
+    waiters.add(lastOffset + 1, this.#clock.monotonicMs() + options.timeoutMs, (how) => {
+      if (how === 'reached') succeed();
+      else done(produceFailure(how === 'timed-out' ? 'TIMED_OUT' : 'NOT_LEADER', null));
+    });
+  }
+
+  // --- fetch and offsets -------------------------------------------------------------------
+
+  fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void {
+    done(this.fetchNow(request));
+  }
+
+  /** {@link fetch} for callers on this shard: the answer is known at once. */
+  fetchNow(request: FetchRequest): FetchOutcome {
+    const { replica, log } = this;
+    const error = this.#readError(request.currentLeaderEpoch);
+    if (error !== null) return fetchFailure(error);
+    if (!replica.isServing) return fetchFailure('OFFSET_NOT_AVAILABLE');
+    const highWatermark = replica.highWatermark;
+    const { logStartOffset } = log;
+    assert(logStartOffset <= highWatermark && highWatermark <= log.logEnd.offset, 'watermarks', {
+      logStartOffset,
+      highWatermark,
+      logEndOffset: log.logEnd.offset,
+    });
+    if (request.offset < logStartOffset || request.offset > log.logEnd.offset) {
+      return { ...fetchFailure('OFFSET_OUT_OF_RANGE'), highWatermark, logStartOffset };
+    }
+    const range =
+      request.offset < highWatermark && request.maxBytes > 0
+        ? log.locate(request.offset, request.maxBytes, highWatermark)
+        : null;
+    const isSent = range !== null && (request.isFirst || range.length <= request.maxBytes);
+    return {
+      error: null,
+      highWatermark,
+      lastStableOffset: highWatermark,
+      logStartOffset,
+      data: isSent ? { kind: 'range', range } : null,
+    };
+  }
+
+  onAdvance(offset: Offset, wake: () => void): () => void {
+    if (this.#polls.size >= PARTITION_POLLS_MAX) {
+      // Too many wait: this one is answered at once, as if its time were over.
+      wake();
+      return () => {};
+    }
+    return this.#polls.add(offset + 1, Number.POSITIVE_INFINITY, wake);
+  }
+
+  offsetFor(
+    question: OffsetQuestion,
+    currentLeaderEpoch: LeaderEpoch | -1,
+    done: (answer: OffsetAnswer) => void,
+  ): void {
+    const error = this.#readError(currentLeaderEpoch);
+    if (error !== null) {
+      done({ error, offset: -1, timestampMs: -1, leaderEpoch: -1 });
+      return;
+    }
+    if (!this.replica.isServing) {
+      done({ error: 'OFFSET_NOT_AVAILABLE', offset: -1, timestampMs: -1, leaderEpoch: -1 });
+      return;
+    }
+    if (question.kind !== 'latest') {
+      done(this.#lookUp(question));
+      return;
+    }
+    // Recency: a deposed leader must not answer, so a quorum confirms after the request (R13).
+    this.replica.confirmLeadership((isConfirmed) => {
+      if (isConfirmed) done(this.#answer(this.replica.highWatermark, -1));
+      else done({ error: 'NOT_LEADER', offset: -1, timestampMs: -1, leaderEpoch: -1 });
+    });
+  }
+
+  epochEnd(
+    leaderEpoch: LeaderEpoch,
+    currentLeaderEpoch: LeaderEpoch | -1,
+    done: (answer: EpochEndAnswer) => void,
+  ): void {
+    const error = this.#readError(currentLeaderEpoch);
+    if (error !== null) {
+      done({ error, leaderEpoch: -1, endOffset: -1 });
+      return;
+    }
+    const end = this.log.epochEnd(leaderEpoch);
+    done({ error: null, leaderEpoch: end.epoch, endOffset: end.endOffset });
+  }
+
+  #lookUp(question: Exclude<OffsetQuestion, { kind: 'latest' }>): OffsetAnswer {
+    if (question.kind === 'earliest') return this.#answer(this.log.logStartOffset, -1);
+    const { highWatermark } = this.replica;
+    const found =
+      question.kind === 'max-timestamp'
+        ? this.log.maxTimestamp(highWatermark)
+        : this.log.offsetForTimestamp(question.timestampMs, highWatermark);
+    if (found === null) return this.#answer(-1, -1);
+    return {
+      error: null,
+      offset: found.offset,
+      timestampMs: found.timestamp,
+      leaderEpoch: found.leaderEpoch,
+    };
+  }
+
+  #answer(offset: Offset, timestampMs: number): OffsetAnswer {
+    const { leaderEpoch } = this.replica;
+    return { error: null, offset, timestampMs, leaderEpoch: offset < 0 ? -1 : leaderEpoch };
+  }
+
+  #readError(currentLeaderEpoch: LeaderEpoch | -1): PartitionError | null {
+    const { replica } = this;
+    if (this.#failure !== null) return 'STORAGE_FAILED';
+    if (currentLeaderEpoch !== -1 && currentLeaderEpoch < replica.leaderEpoch) {
+      return 'FENCED_LEADER_EPOCH';
+    }
+    if (currentLeaderEpoch > replica.leaderEpoch) return 'UNKNOWN_LEADER_EPOCH';
+    return replica.role === 'leader' ? null : 'NOT_LEADER';
+  }
+
+  // --- what Raft tells ---------------------------------------------------------------------
+
+  /** The high watermark rose, or an elected leader began to serve. */
+  committed(highWatermark: Offset): void {
+    this.producers.committed(highWatermark);
+    this.#committed.advance(highWatermark);
+    this.#polls.advance(highWatermark);
+  }
+
+  /** The leader's own disk came further. */
+  synced(): void {
+    this.#synced.advance(this.replica.localSyncedOffset);
+  }
+
+  /** A batch is in the local log, on leader and follower alike. */
+  appended(bytes: Uint8Array, start: number, length: number, baseOffset: Offset): void {
+    this.producers.applied(producerBatchOf(bytes, start, length), baseOffset);
+  }
+
+  /** Batches at or behind `to` are gone; producers are what they were there. */
+  truncated(to: Offset): void {
+    if (!this.producers.truncated(to)) replayProducers(this.#disk, this.log, this.producers);
+  }
+
+  markCommitted(mark: Mark): void {
+    if (mark.kind !== 'log-start') return;
+    assert(mark.logStartOffset !== undefined, 'a log-start mark says where');
+    this.log.setLogStart(mark.logStartOffset);
+    this.producers.logStartMoved(mark.logStartOffset);
+  }
+
+  /** Leadership came or went: nobody may wait here for what another leader will decide. */
+  roleChanged(): void {
+    if (this.replica.role !== 'leader') {
+      this.#committed.fail();
+      this.#synced.fail();
+    }
+    this.#polls.fail();
+  }
+
+  /** Storage or an invariant failed: this partition stops, the shard serves on. */
+  failed(message: string): void {
+    this.#failure ??= message;
+    this.#committed.fail();
+    this.#synced.fail();
+    this.#polls.fail();
+  }
+
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  expire(nowMs: MonotonicMs): void {
+    this.#committed.expire(nowMs);
+    this.#synced.expire(nowMs);
+    this.#polls.expire(nowMs);
+  }
+
+  facts(): PartitionFacts {
+    const { replica } = this;
+    return {
+      group: this.group,
+      topic: this.topic,
+      role: this.#failure === null ? replica.role : 'failed',
+      leaderId: replica.leaderId,
+      leaderEpoch: replica.leaderEpoch,
+      isServing: replica.isServing,
+      inSync: replica.inSync(),
+      logStartOffset: this.log.logStartOffset,
+      highWatermark: replica.highWatermark,
+      logEndOffset: this.log.logEnd.offset,
+      failure: this.#failure,
+    };
+  }
+}
+
+function appendError(error: LograftError): PartitionError {
+  switch (error.code) {
+    case 'NOT_LEADER':
+      return 'NOT_LEADER';
+    case 'STORAGE_FULL':
+      return 'STORAGE_FULL';
+    case 'STORAGE_FAILED':
+      return 'STORAGE_FAILED';
+    default:
+      throw error;
+  }
+}
+
+function describeSequence(batch: IncomingBatch): string {
+  const { producerId, producerEpoch, baseSequence } = batch;
+  return `producer ${producerId} epoch ${producerEpoch} sent sequence ${baseSequence}`;
+}

@@ -1,0 +1,229 @@
+/**
+ * Finds a partition wherever it lives in this broker: on this shard (a plain call) or on another
+ * one (one hop with transferred buffers). Promise: the caller cannot tell the difference but for
+ * the time. Shard thread; both ends of the hop are in this file.
+ */
+import { type GroupKey, groupText } from '../base/group.js';
+import { shardOf } from '../base/hash.js';
+import type { LeaderEpoch, Offset } from '../base/units.js';
+import {
+  type EpochEndAnswer,
+  type FetchOutcome,
+  type FetchRequest,
+  fetchFailure,
+  type OffsetAnswer,
+  type OffsetQuestion,
+  type PartitionAccess,
+  type ProduceOptions,
+  type ProduceOutcome,
+  produceFailure,
+} from './access.js';
+import type { Partition } from './partition.js';
+import type { ThreadLink } from './thread-link.js';
+
+/** Reads a range of a file into bytes of its own, which can be moved to another thread. */
+export type ReadRange = (fd: number, filePosition: number, length: number) => Uint8Array<ArrayBuffer>;
+
+export type RouterOptions = {
+  readonly index: number;
+  /** Links to the other shards by index; null at this shard's own place. */
+  readonly links: readonly (ThreadLink | null)[];
+  readonly local: (group: GroupKey) => Partition | undefined;
+  readonly readRange: ReadRange;
+};
+
+export class PartitionRouter {
+  readonly #options: RouterOptions;
+  readonly #remote = new Map<string, RemotePartition>();
+  /** Long polls that other shards hold here, by link and id, so that they can be cancelled. */
+  readonly #held = new Map<string, () => void>();
+  readonly #polls = new OpenPolls();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    options.links.forEach((link, index) => {
+      if (link !== null) this.#serve(link, index);
+    });
+  }
+
+  /** Index of the shard that owns a partition of this broker. */
+  ownerOf(group: GroupKey): number {
+    return shardOf(group.topicId, group.partition, this.#options.links.length);
+  }
+
+  access(group: GroupKey): PartitionAccess {
+    const owner = this.ownerOf(group);
+    const link = this.#options.links[owner];
+    if (link === null || link === undefined) return this.#options.local(group) ?? absent;
+    const key = groupText(group);
+    let remote = this.#remote.get(key);
+    if (remote === undefined) {
+      remote = new RemotePartition(link, group, this.#polls);
+      this.#remote.set(key, remote);
+    }
+    return remote;
+  }
+
+  forget(group: GroupKey): void {
+    this.#remote.delete(groupText(group));
+  }
+
+  // --- the owner's end of the hop ------------------------------------------------------------
+
+  #serve(link: ThreadLink, index: number): void {
+    const find = (group: GroupKey): PartitionAccess => this.#options.local(group) ?? absent;
+    link.onCall('produce', (payload, answer) => {
+      const { group, bytes, options } = payload as ProduceCall;
+      find(group).produce(bytes, 0, bytes.length, options, answer);
+    });
+    link.onCall('fetch', (payload, answer) => {
+      const { group, request } = payload as FetchCall;
+      find(group).fetch(request, (outcome) => this.#answerFetch(outcome, answer));
+    });
+    link.onCall('offset', (payload, answer) => {
+      const { group, question, epoch } = payload as OffsetCall;
+      find(group).offsetFor(question, epoch, answer);
+    });
+    link.onCall('epoch-end', (payload, answer) => {
+      const { group, leaderEpoch, epoch } = payload as EpochEndCall;
+      find(group).epochEnd(leaderEpoch, epoch, answer);
+    });
+    link.onNotice('poll', (payload) => {
+      const { group, offset, id } = payload as PollNotice;
+      const key = `${index}:${id}`;
+      const cancel = find(group).onAdvance(offset, () => {
+        this.#held.delete(key);
+        link.notify('wake', id);
+      });
+      this.#held.set(key, cancel);
+    });
+    link.onNotice('cancel-poll', (payload) => {
+      const key = `${index}:${payload as number}`;
+      this.#held.get(key)?.();
+      this.#held.delete(key);
+    });
+    link.onNotice('wake', (payload) => this.#polls.wake(payload as number));
+  }
+
+  /** A file range means nothing to another shard's send queue: it gets the bytes themselves. */
+  #answerFetch(
+    outcome: FetchOutcome,
+    answer: (result: unknown, transfer?: readonly ArrayBuffer[]) => void,
+  ): void {
+    if (outcome.data === null || outcome.data.kind === 'bytes') {
+      answer(outcome);
+      return;
+    }
+    const { fd, filePosition, length } = outcome.data.range;
+    const bytes = this.#options.readRange(fd, filePosition, length);
+    answer({ ...outcome, data: { kind: 'bytes', bytes } }, [bytes.buffer]);
+  }
+}
+
+type ProduceCall = { group: GroupKey; bytes: Uint8Array; options: ProduceOptions };
+type FetchCall = { group: GroupKey; request: FetchRequest };
+type OffsetCall = { group: GroupKey; question: OffsetQuestion; epoch: LeaderEpoch | -1 };
+type EpochEndCall = { group: GroupKey; leaderEpoch: LeaderEpoch; epoch: LeaderEpoch | -1 };
+type PollNotice = { group: GroupKey; offset: Offset; id: number };
+
+/** Long polls that this shard holds at others. */
+class OpenPolls {
+  readonly #wakes = new Map<number, () => void>();
+  #nextId = 1;
+
+  add(wake: () => void): number {
+    const id = this.#nextId++;
+    this.#wakes.set(id, wake);
+    return id;
+  }
+
+  remove(id: number): boolean {
+    return this.#wakes.delete(id);
+  }
+
+  wake(id: number): void {
+    const wake = this.#wakes.get(id);
+    this.#wakes.delete(id);
+    wake?.();
+  }
+}
+
+class RemotePartition implements PartitionAccess {
+  readonly #link: ThreadLink;
+  readonly #group: GroupKey;
+  readonly #polls: OpenPolls;
+
+  constructor(link: ThreadLink, group: GroupKey, polls: OpenPolls) {
+    this.#link = link;
+    this.#group = group;
+    this.#polls = polls;
+  }
+
+  produce(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    options: ProduceOptions,
+    done: (outcome: ProduceOutcome) => void,
+  ): void {
+    // The frame's memory is reused after this turn: the other shard gets a copy of its own.
+    const copy = Uint8Array.prototype.slice.call(bytes, start, start + length) as Uint8Array<ArrayBuffer>;
+    const call: ProduceCall = { group: this.#group, bytes: copy, options };
+    this.#link.call('produce', call, [copy.buffer], (error, result) => {
+      // The other shard may have appended before it ended: indefinite.
+      done(error === null ? (result as ProduceOutcome) : produceFailure('TIMED_OUT', error.message));
+    });
+  }
+
+  fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void {
+    const call: FetchCall = { group: this.#group, request };
+    this.#link.call('fetch', call, [], (error, result) => {
+      done(error === null ? (result as FetchOutcome) : fetchFailure('NOT_LEADER'));
+    });
+  }
+
+  onAdvance(offset: Offset, wake: () => void): () => void {
+    const id = this.#polls.add(wake);
+    this.#link.notify('poll', { group: this.#group, offset, id } satisfies PollNotice);
+    return () => {
+      if (this.#polls.remove(id)) this.#link.notify('cancel-poll', id);
+    };
+  }
+
+  offsetFor(
+    question: OffsetQuestion,
+    epoch: LeaderEpoch | -1,
+    done: (answer: OffsetAnswer) => void,
+  ): void {
+    const call: OffsetCall = { group: this.#group, question, epoch };
+    this.#link.call('offset', call, [], (error, result) => {
+      done(error === null ? (result as OffsetAnswer) : noOffset);
+    });
+  }
+
+  epochEnd(
+    leaderEpoch: LeaderEpoch,
+    epoch: LeaderEpoch | -1,
+    done: (answer: EpochEndAnswer) => void,
+  ): void {
+    const call: EpochEndCall = { group: this.#group, leaderEpoch, epoch };
+    this.#link.call('epoch-end', call, [], (error, result) => {
+      done(error === null ? (result as EpochEndAnswer) : noEpochEnd);
+    });
+  }
+}
+
+const noOffset: OffsetAnswer = { error: 'NOT_LEADER', offset: -1, timestampMs: -1, leaderEpoch: -1 };
+const noEpochEnd: EpochEndAnswer = { error: 'NOT_LEADER', leaderEpoch: -1, endOffset: -1 };
+
+/** A partition that this broker does not hold. */
+const absent: PartitionAccess = {
+  produce: (_bytes, _start, _length, _options, done) => done(produceFailure('NOT_LEADER', null)),
+  fetch: (_request, done) => done(fetchFailure('NOT_LEADER')),
+  onAdvance: (_offset, wake) => {
+    wake();
+    return () => {};
+  },
+  offsetFor: (_question, _epoch, done) => done(noOffset),
+  epochEnd: (_leaderEpoch, _epoch, done) => done(noEpochEnd),
+};
