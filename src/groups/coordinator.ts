@@ -1,0 +1,394 @@
+/**
+ * The coordinator of all groups of one partition of __consumer_offsets. It lives in the shard that
+ * owns the partition and works while that partition leads.
+ *
+ *     inactive ──onLeader──▶ loading ──loadSome──▶ active
+ *        ▲                      │                     │
+ *        └─────────────── onNotLeader ────────────────┘
+ *
+ * Promises: while loading every answer is COORDINATOR_LOAD_IN_PROGRESS, never an empty offset; what
+ * was answered with success is committed by a quorum and is there after any failover (G2, G4);
+ * every `done` is called exactly once, NOT_COORDINATOR when leadership goes. Pure: time, ids and
+ * the log come in from outside.
+ */
+import { assert } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import type { LeaderEpoch, MonotonicMs } from '../base/units.js';
+import { ClassicGroup } from './classic-group.js';
+import { CoordinatorSnapshot } from './coordinator-snapshot.js';
+import { Deadlines } from './deadlines.js';
+import { deadGroup, listGroups } from './group-description.js';
+import { type GroupLog, groupErrorOf } from './group-log.js';
+import { decodeGroupValue, encodeGroupValue } from './group-records.js';
+import type * as api from './group-types.js';
+import { joinFailure, syncFailure } from './group-types.js';
+import { joinRefusal } from './group-rules.js';
+import { Ledger } from './ledger.js';
+import {
+  type CoordinatorKnobs,
+  DEFAULT_KNOBS,
+  GROUPS_MAX,
+  TEXT_BYTES_MAX,
+  TIME_STEP_MS_MAX,
+} from './limits.js';
+import { Loader } from './loader.js';
+import { OffsetExpiry } from './offset-expiry.js';
+import {
+  allPartitions,
+  copyTopics,
+  deleteOffsets,
+  fetchOffsets,
+  planCommit,
+  planTopicRemoval,
+} from './offset-requests.js';
+import type { GroupEnvironment } from './group-environment.js';
+
+export type CoordinatorOptions = {
+  readonly log: GroupLog;
+  readonly clock: Clock;
+  /** Read at each use, so that it may be replaced while groups live. */
+  readonly settings: () => api.GroupSettings;
+  /** Unique and hard to guess: the end of a member id (a UUID). */
+  readonly newId: () => string;
+  readonly knobs?: Partial<CoordinatorKnobs>;
+};
+
+type Done<T> = (response: T) => void;
+
+/** Everything that is dropped when leadership goes. */
+type Term = {
+  readonly leaderEpoch: LeaderEpoch;
+  readonly ledger: Ledger;
+  readonly loader: Loader;
+  readonly snapshot: CoordinatorSnapshot;
+  readonly expiry: OffsetExpiry;
+  readonly groups: Map<string, ClassicGroup>;
+  /** Groups whose record is read and that are not alive yet; null before all is read. */
+  toRestore: IterableIterator<string> | null;
+  isActive: boolean;
+};
+
+export class GroupCoordinator {
+  readonly #log: GroupLog;
+  readonly #clock: Clock;
+  readonly #newId: () => string;
+  readonly #knobs: CoordinatorKnobs;
+  readonly #deadlines = new Deadlines();
+  readonly #env: GroupEnvironment;
+  #term: Term | null = null;
+  /** Group time: the monotonic clock without this process's own pauses. */
+  #now = 0;
+  #lastMs: MonotonicMs;
+
+  constructor(options: CoordinatorOptions) {
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#newId = options.newId;
+    this.#knobs = { ...DEFAULT_KNOBS, ...options.knobs };
+    this.#lastMs = options.clock.monotonicMs();
+    const { settings } = options;
+    this.#env = {
+      get settings(): api.GroupSettings {
+        return settings();
+      },
+      deadlines: this.#deadlines,
+      now: () => this.#now,
+      wallMs: () => this.#clock.wallMs(),
+      store: (groupId, metadata, done) => {
+        const value = encodeGroupValue(metadata);
+        this.#mustTerm().ledger.write([{ kind: 'group', groupId, value }], (error) =>
+          done?.(error === null ? null : groupErrorOf(error)),
+        );
+      },
+      onDeserted: (groupId) => this.#forgetIfHollow(groupId),
+    };
+  }
+
+  get state(): 'inactive' | 'loading' | 'active' {
+    if (this.#term === null) return 'inactive';
+    return this.#term.isActive ? 'active' : 'loading';
+  }
+
+  // --- life --------------------------------------------------------------------------------
+
+  /**
+   * The partition leads and *serves* (the start of this epoch is committed, so that the high
+   * watermark covers every acknowledged record). Call {@link loadSome} until it returns true.
+   */
+  onLeader(leaderEpoch: LeaderEpoch): void {
+    if (this.#term?.leaderEpoch === leaderEpoch) return;
+    this.onNotLeader();
+    const ledger = new Ledger(this.#log, this.#knobs);
+    this.#term = {
+      leaderEpoch,
+      ledger,
+      loader: new Loader(this.#log, ledger),
+      snapshot: new CoordinatorSnapshot(this.#log, ledger, this.#knobs),
+      expiry: new OffsetExpiry(ledger),
+      groups: new Map(),
+      toRestore: null,
+      isActive: false,
+    };
+  }
+
+  /** Leadership went, or the partition closes: everybody who waits is told NOT_COORDINATOR. */
+  onNotLeader(): void {
+    const term = this.#term;
+    if (term === null) return;
+    this.#term = null;
+    for (const group of term.groups.values()) group.kill('NOT_COORDINATOR');
+    this.#deadlines.clear();
+    term.ledger.close('NOT_LEADER');
+  }
+
+  /**
+   * One bounded step of loading; true when the coordinator is active (or not to be loaded). Throws
+   * LograftError('CORRUPT') when a record cannot be read: then nothing is served from it.
+   */
+  loadSome(): boolean {
+    const term = this.#term;
+    if (term === null || term.isActive) return true;
+    if (term.toRestore === null) {
+      if (!term.loader.step(this.#knobs.loadStepBytes)) return false;
+      term.toRestore = term.ledger.groupIds().values();
+    }
+    for (let i = 0; i < this.#knobs.loadStepGroups; i++) {
+      const { value: groupId, done } = term.toRestore.next();
+      if (done === true) {
+        term.isActive = true;
+        // Group time stood still while loading: sessions begin now.
+        this.#lastMs = this.#clock.monotonicMs();
+        return true;
+      }
+      this.#restore(term, groupId);
+    }
+    return false;
+  }
+
+  /** Fires deadlines and does a bounded piece of housekeeping. More often than once a second. */
+  tick(nowMs: MonotonicMs): void {
+    const term = this.#term;
+    if (term === null || !term.isActive) return;
+    this.#advance(nowMs);
+    this.#deadlines.expire(this.#now);
+    term.snapshot.step(this.#now);
+    const { offsetsRetentionMs } = this.#env.settings;
+    term.expiry.step(this.#now, this.#clock.wallMs(), offsetsRetentionMs, term.groups);
+  }
+
+  /** For status and tests. */
+  stats(): { groups: number; offsets: number; snapshots: number; deadlines: number } {
+    const term = this.#term;
+    return {
+      groups: term?.groups.size ?? 0,
+      offsets: term?.ledger.offsets.liveCount ?? 0,
+      snapshots: term?.snapshot.completed ?? 0,
+      deadlines: this.#deadlines.size,
+    };
+  }
+
+  // --- membership --------------------------------------------------------------------------
+
+  join(request: api.JoinRequest & api.ClientContext, done: Done<api.JoinResponse>): void {
+    const { groupId, memberId } = request;
+    const refusal = this.#refusal(groupId, true) ?? joinRefusal(request, this.#env.settings);
+    if (refusal !== null) {
+      done(joinFailure(refusal, memberId));
+      return;
+    }
+    const { groups } = this.#mustTerm();
+    let group = groups.get(groupId);
+    if (group === undefined) {
+      // A member id that we gave out belongs to a group that we know.
+      const error = memberId === '' ? null : 'UNKNOWN_MEMBER_ID';
+      if (error !== null || groups.size >= GROUPS_MAX) {
+        done(joinFailure(error ?? 'COORDINATOR_NOT_AVAILABLE', memberId));
+        return;
+      }
+      group = this.#createGroup(groupId);
+    }
+    const { clientId, clientHost } = request;
+    group.join(request, { clientId, clientHost }, done);
+    this.#forgetIfHollow(groupId);
+  }
+
+  sync(request: api.SyncRequest, done: Done<api.SyncResponse>): void {
+    const refusal = this.#refusal(request.groupId, true);
+    const group = this.#group(request.groupId);
+    if (refusal !== null || group === undefined) done(syncFailure(refusal ?? 'UNKNOWN_MEMBER_ID'));
+    else group.sync(request, done);
+  }
+
+  heartbeat(request: api.HeartbeatRequest, done: Done<api.HeartbeatResponse>): void {
+    const refusal = this.#refusal(request.groupId, true);
+    const group = this.#group(request.groupId);
+    if (refusal !== null || group === undefined) done({ error: refusal ?? 'UNKNOWN_MEMBER_ID' });
+    else done({ error: group.heartbeat(request) });
+  }
+
+  leave(request: api.LeaveRequest, done: Done<api.LeaveResponse>): void {
+    const refusal = this.#refusal(request.groupId, true);
+    if (refusal !== null) {
+      done({ error: refusal, members: [] });
+      return;
+    }
+    const group = this.#group(request.groupId);
+    if (group !== undefined) {
+      done(group.leave(request));
+      return;
+    }
+    const error: api.GroupError = 'UNKNOWN_MEMBER_ID';
+    done({ error: null, members: request.members.map((member) => ({ ...member, error })) });
+  }
+
+  // --- offsets -----------------------------------------------------------------------------
+
+  /** Answered when a quorum has the offsets. */
+  commitOffsets(request: api.OffsetCommitRequest, done: Done<api.OffsetCommitResponse>): void {
+    const { groupId } = request;
+    let refusal = this.#refusal(groupId, false);
+    let group = this.#group(groupId);
+    if (refusal === null) {
+      if (group !== undefined) refusal = group.acceptCommit(request);
+      // Who names a generation believes in a group that is not here.
+      else if (request.generationId >= 0) refusal = 'ILLEGAL_GENERATION';
+      else if (this.#mustTerm().groups.size >= GROUPS_MAX) refusal = 'COORDINATOR_NOT_AVAILABLE';
+    }
+    if (refusal !== null) {
+      done(allPartitions(request, refusal));
+      return;
+    }
+    const { ledger } = this.#mustTerm();
+    const plan = planCommit(request, ledger, this.#env.settings, this.#clock.wallMs());
+    if (plan.changes.length === 0) {
+      done(plan.answer(null));
+      return;
+    }
+    group ??= this.#createGroup(groupId);
+    ledger.write(plan.changes, (error) => {
+      done(plan.answer(error));
+    });
+  }
+
+  /**
+   * Answered after a quorum confirmed this leader, so that every commit acknowledged before the
+   * request began is seen, whoever acknowledged it (G4, R13).
+   */
+  fetchOffsets(request: api.OffsetFetchRequest, done: Done<api.OffsetFetchResponse>): void {
+    const { groupId } = request;
+    const refusal = this.#refusal(groupId, false);
+    if (refusal !== null) {
+      done({ groupId, error: refusal, topics: [] });
+      return;
+    }
+    const term = this.#mustTerm();
+    const question = { groupId, topics: copyTopics(request.topics) };
+    this.#log.confirmLeadership((isLeader) => {
+      if (isLeader && this.#term === term) done(fetchOffsets(question, term.ledger.offsets));
+      else done({ groupId, error: 'NOT_COORDINATOR', topics: [] });
+    });
+  }
+
+  deleteOffsets(request: api.OffsetDeleteRequest, done: Done<api.OffsetDeleteResponse>): void {
+    const refusal = this.#refusal(request.groupId, false);
+    if (refusal !== null) {
+      done({ error: refusal, topics: [] });
+      return;
+    }
+    deleteOffsets(request, this.#group(request.groupId), this.#mustTerm().ledger, done);
+  }
+
+  /** Topics that are gone take their offsets along. */
+  topicsDeleted(names: ReadonlySet<string>): void {
+    const term = this.#term;
+    if (term === null || !term.isActive) return;
+    const changes = planTopicRemoval(names, term.ledger);
+    if (changes.length > 0) term.ledger.write(changes, null);
+  }
+
+  // --- views and administration ------------------------------------------------------------
+
+  list(request: api.ListGroupsRequest): api.ListGroupsResponse {
+    const term = this.#term;
+    if (term === null) return { error: null, groups: [] };
+    if (!term.isActive) return { error: 'COORDINATOR_LOAD_IN_PROGRESS', groups: [] };
+    return { error: null, groups: listGroups(term.groups.values(), request) };
+  }
+
+  describe({ groupId }: { readonly groupId: string }, done: Done<api.DescribedGroup>): void {
+    const refusal = this.#refusal(groupId, false);
+    const group = this.#group(groupId);
+    if (refusal !== null || group === undefined) done(deadGroup(groupId, refusal));
+    else done(group.describe());
+  }
+
+  /** Removes an empty group with its offsets. */
+  deleteGroup(groupId: string, done: Done<api.GroupError | null>): void {
+    const refusal = this.#refusal(groupId, true);
+    const group = this.#group(groupId);
+    if (refusal !== null || group === undefined) {
+      done(refusal ?? 'GROUP_ID_NOT_FOUND');
+      return;
+    }
+    if (!group.isDeserted) {
+      done('NON_EMPTY_GROUP');
+      return;
+    }
+    const { groups, expiry, ledger } = this.#mustTerm();
+    const changes = expiry.removalOf(groupId);
+    groups.delete(groupId);
+    group.kill('COORDINATOR_NOT_AVAILABLE');
+    ledger.write(changes, (error) => done(error === null ? null : groupErrorOf(error)));
+  }
+
+  // --- inside ------------------------------------------------------------------------------
+
+  /** Why nothing can be answered for this group now. Also moves group time on. */
+  #refusal(groupId: string, needsName: boolean): api.GroupError | null {
+    const term = this.#term;
+    if (term === null) return 'NOT_COORDINATOR';
+    if (!term.isActive) return 'COORDINATOR_LOAD_IN_PROGRESS';
+    // Old consumers without a group may commit under the empty name, nothing else may use it.
+    if (needsName && groupId === '') return 'INVALID_GROUP_ID';
+    if (Buffer.byteLength(groupId) > TEXT_BYTES_MAX) return 'INVALID_GROUP_ID';
+    this.#advance(this.#clock.monotonicMs());
+    return null;
+  }
+
+  #advance(nowMs: MonotonicMs): void {
+    if (nowMs <= this.#lastMs) return;
+    this.#now += Math.min(nowMs - this.#lastMs, TIME_STEP_MS_MAX);
+    this.#lastMs = nowMs;
+  }
+
+  #mustTerm(): Term {
+    assert(this.#term !== null, 'a coordinator without a term is asked to work');
+    return this.#term;
+  }
+
+  #group(groupId: string): ClassicGroup | undefined {
+    return this.#term?.groups.get(groupId);
+  }
+
+  #createGroup(groupId: string): ClassicGroup {
+    const group = new ClassicGroup(groupId, this.#env, this.#newId);
+    this.#mustTerm().groups.set(groupId, group);
+    return group;
+  }
+
+  #restore(term: Term, groupId: string): void {
+    const group = this.#createGroup(groupId);
+    const value = term.ledger.groupValue(groupId);
+    if (value !== null) group.restore(decodeGroupValue(value));
+  }
+
+  /** A group that is only an entry in our table, with nothing in the log, goes without a trace. */
+  #forgetIfHollow(groupId: string): void {
+    const term = this.#term;
+    const group = term?.groups.get(groupId);
+    if (term === null || group === undefined || !group.isDeserted || group.generation > 0) return;
+    const { ledger } = term;
+    if (ledger.groupValue(groupId) !== null || ledger.offsets.hasGroup(groupId)) return;
+    term.groups.delete(groupId);
+  }
+}
