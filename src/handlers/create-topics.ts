@@ -1,0 +1,56 @@
+/** CreateTopics: returns when every live broker knows the topic and its leaders (bounded wait). */
+import { CLIENT_WAIT_MS_MAX } from '../base/limits.js';
+import { ZERO_UUID } from '../base/uuid.js';
+import type { CreatedTopic, NewTopic } from '../control/operations.js';
+import type {
+  CreateTopicsRequest,
+  CreateTopicsResponse,
+  createTopicsApi,
+} from '../protocol/messages/create-topics.js';
+import type { Handler } from './context.js';
+import { answerControl } from './control-call.js';
+import { kafkaCode } from './error-code.js';
+
+type TopicAsked = CreateTopicsRequest['topics'][number];
+type TopicResult = CreateTopicsResponse['topics'][number];
+
+export const createTopics: Handler<typeof createTopicsApi> = (context, request, _info, respond) => {
+  const topics = request.topics.map(newTopic);
+  const timeoutMs = Math.min(Math.max(request.timeoutMs, 0), CLIENT_WAIT_MS_MAX);
+  answerControl(
+    context.control({ kind: 'createTopics', topics, isValidateOnly: request.validateOnly }, timeoutMs),
+    (results) => respond({ topics: results.map(describe) }),
+    (code, message) => {
+      respond({ topics: topics.map(({ name }) => refused(name, code, message)) });
+    },
+  );
+};
+
+function newTopic(asked: TopicAsked): NewTopic {
+  const byPartition = [...asked.assignments].sort((a, b) => a.partitionIndex - b.partitionIndex);
+  return {
+    name: asked.name,
+    partitions: asked.numPartitions,
+    replicationFactor: asked.replicationFactor,
+    assignments: byPartition.length === 0 ? null : byPartition.map(({ brokerIds }) => brokerIds),
+    configs: Object.fromEntries(
+      asked.configs.filter(({ value }) => value !== null).map(({ name, value }) => [name, value ?? '']),
+    ),
+  };
+}
+
+function describe(result: CreatedTopic): TopicResult {
+  return {
+    name: result.name,
+    topicId: result.topicId ?? ZERO_UUID,
+    errorCode: kafkaCode(result.error ?? 'NONE'),
+    errorMessage: result.message,
+    numPartitions: result.partitions,
+    replicationFactor: result.replicationFactor,
+    configs: null,
+  };
+}
+
+function refused(name: string, errorCode: number, errorMessage: string | null): TopicResult {
+  return { name, topicId: ZERO_UUID, errorCode, errorMessage, configs: null };
+}

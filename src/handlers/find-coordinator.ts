@@ -1,0 +1,81 @@
+/**
+ * FindCoordinator: the leader of the partition of `__consumer_offsets` that a group hashes to. The
+ * topic is made when the first group asks.
+ */
+import type { BrokerImage } from '../control/image.js';
+import { leaderSeenByClients } from '../control/leader-table.js';
+import { OFFSETS_TOPIC } from '../base/group.js';
+import { partitionFor } from '../groups/coordinator-of.js';
+import {
+  COORDINATOR_GROUP,
+  type FindCoordinatorRequest,
+  type findCoordinatorApi,
+} from '../protocol/messages/find-coordinator.js';
+import type { Handler, HandlerContext } from './context.js';
+import { kafkaCode } from './error-code.js';
+
+const CREATE_MS_MAX = 5_000;
+
+type Found = {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+};
+
+export const findCoordinator: Handler<typeof findCoordinatorApi> = (
+  context,
+  request,
+  info,
+  respond,
+) => {
+  const keys = info.apiVersion >= 4 ? request.coordinatorKeys : [request.key];
+  void ensureOffsetsTopic(context, request).then(() => {
+    const coordinators = keys.map((key) => ({ key, ...find(context, request.keyType, key) }));
+    const [first] = coordinators;
+    respond({ ...(first ?? notFound('INVALID_REQUEST', null)), coordinators });
+  });
+};
+
+async function ensureOffsetsTopic(
+  context: HandlerContext,
+  { keyType }: FindCoordinatorRequest,
+): Promise<void> {
+  if (keyType !== COORDINATOR_GROUP || context.image().topics.get(OFFSETS_TOPIC)) return;
+  const { offsetsPartitions, offsetsReplicationFactor } = context.settings;
+  const topic = {
+    name: OFFSETS_TOPIC,
+    partitions: offsetsPartitions,
+    replicationFactor: offsetsReplicationFactor,
+    assignments: null,
+    configs: {},
+  };
+  try {
+    await context.control(
+      { kind: 'createTopics', topics: [topic], isValidateOnly: false },
+      CREATE_MS_MAX,
+    );
+  } catch {
+    // Without a controller the answer is "not available", and the client asks again.
+  }
+}
+
+function find(context: HandlerContext, keyType: number, key: string): Found {
+  if (keyType !== COORDINATOR_GROUP) {
+    return notFound('INVALID_REQUEST', `coordinators of type ${keyType} are not served yet`);
+  }
+  const image = context.image();
+  const topic = image.topics.get(OFFSETS_TOPIC);
+  if (topic === undefined) return notFound('COORDINATOR_NOT_AVAILABLE', null);
+  const partition = partitionFor(key, topic.partitions.length);
+  const leaderId = leaderSeenByClients(image, context.leaders(), topic.topicId, partition);
+  const broker: BrokerImage | undefined = image.brokers.get(leaderId);
+  if (broker === undefined) return notFound('COORDINATOR_NOT_AVAILABLE', null);
+  const { host, port } = broker.kafka;
+  return { nodeId: leaderId, host, port, errorCode: kafkaCode('NONE'), errorMessage: null };
+}
+
+function notFound(error: Parameters<typeof kafkaCode>[0], errorMessage: string | null): Found {
+  return { nodeId: -1, host: '', port: -1, errorCode: kafkaCode(error), errorMessage };
+}

@@ -1,0 +1,28 @@
+/** LograftStatus and LograftAdmin: this node's own facts and commands for the CLI, as JSON. */
+import { LograftError } from '../base/errors.js';
+import type { lograftAdminApi } from '../protocol/messages/lograft-admin.js';
+import type { lograftStatusApi } from '../protocol/messages/lograft-status.js';
+import type { Handler } from './context.js';
+import { kafkaCode } from './error-code.js';
+
+export const lograftStatus: Handler<typeof lograftStatusApi> = (context, _r, _info, respond) => {
+  context.status().then(
+    (json) => respond({ errorCode: kafkaCode('NONE'), json }),
+    (error: unknown) => respond(failure(error)),
+  );
+};
+
+export const lograftAdmin: Handler<typeof lograftAdminApi> = (context, request, _info, respond) => {
+  context.admin(request.command).then(
+    (json) => respond({ errorCode: kafkaCode('NONE'), json }),
+    (error: unknown) => respond(failure(error)),
+  );
+};
+
+function failure(error: unknown): { errorCode: number; json: string } {
+  if (!(error instanceof LograftError)) throw error;
+  return {
+    errorCode: kafkaCode('INVALID_REQUEST'),
+    json: JSON.stringify({ code: error.code, message: error.message, hint: error.hint ?? null }),
+  };
+}
