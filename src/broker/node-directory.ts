@@ -1,0 +1,109 @@
+/**
+ * A node's directory as a whole: who owns it, whether the last process closed it cleanly, and
+ * whether the page cache that held its unsynced bytes is still the same one. Main thread, start and
+ * stop only.
+ *
+ *     .lock             held while a broker runs on the directory
+ *     .clean-shutdown   exists between a clean stop and the next start
+ *     .page-cache       boot id and mount that the last process wrote through
+ */
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { lockFile, syncDirectory } from '../native/files.js';
+
+export type NodeDirectory = {
+  readonly path: string;
+  /** The last process closed every log: nothing needs a scan. */
+  readonly isCleanStop: boolean;
+  /** Bytes written but not synced by the last process are gone (reboot or new mount). */
+  readonly isPageCacheLost: boolean;
+  /** Leaves the marker of a clean stop; call when every log is closed. */
+  markClean(): void;
+  release(): void;
+};
+
+const LOCK = '.lock';
+const CLEAN = '.clean-shutdown';
+const PAGE_CACHE = '.page-cache';
+
+/**
+ * Takes the directory for this process, making it when it does not exist.
+ * @throws LograftError DIRECTORY_LOCKED when another broker runs on it
+ */
+export function openNodeDirectory(path: string): NodeDirectory {
+  mkdirSync(path, { recursive: true });
+  const lock = lockFile(join(path, LOCK));
+  const isCleanStop = readOptional(join(path, CLEAN)) !== null;
+  const before = readOptional(join(path, PAGE_CACHE));
+  const now = pageCacheIdentity(path);
+  rmSync(join(path, CLEAN), { force: true });
+  writeFileSync(join(path, PAGE_CACHE), now, { flush: true });
+  // The marker must be gone before anything is written that a crash could leave half done.
+  syncDirectory(path);
+  return {
+    path,
+    isCleanStop,
+    isPageCacheLost: before !== null && !isSamePageCache(before, now) && !isCleanStop,
+    markClean: () => {
+      writeFileSync(join(path, CLEAN), `${now}\n`, { flush: true });
+      syncDirectory(path);
+    },
+    release: () => lock.release(),
+  };
+}
+
+/** Names the page cache a write goes to: `boot device namespace mount`. */
+function pageCacheIdentity(path: string): string {
+  const bootId =
+    process.env.LOGRAFT_BOOT_ID ?? readOptional('/proc/sys/kernel/random/boot_id')?.trim();
+  const namespace = readlinkOptional('/proc/self/ns/mnt');
+  return `${bootId ?? 'unknown-boot'} ${statSync(path).dev} ${namespace} ${mountId(path)}`;
+}
+
+/**
+ * Mount ids are only comparable inside one mount namespace: a broker that is restarted in another
+ * one (a container, `ip netns exec`) still writes through the same cache when boot and device agree.
+ */
+function isSamePageCache(before: string, now: string): boolean {
+  const [boot, device, namespace, mount] = before.split(' ');
+  const [bootNow, deviceNow, namespaceNow, mountNow] = now.split(' ');
+  if (boot !== bootNow || device !== deviceNow) return false;
+  return namespace !== namespaceNow || mount === mountNow;
+}
+
+/** Id of the mount that holds `path`, from the fdinfo of its open directory. */
+function mountId(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    return /mnt_id:\s*(\d+)/.exec(readOptional(`/proc/self/fdinfo/${fd}`) ?? '')?.[1] ?? 'unknown';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readlinkOptional(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // No /proc here: boot id and device decide alone.
+    return 'unknown';
+  }
+}
+
+function readOptional(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * Entry of a shard thread: puts the rooms of the data plane together around one event loop. Promise:
+ * one turn of the loop reads every socket, decides in TypeScript, and then writes, syncs and sends
+ * once for all of it. What this thread owns is closed here and nowhere else.
+ */
+import { workerData } from 'node:worker_threads';
+import { systemClock } from '../base/clock.js';
+import type { VoterId } from '../base/group.js';
+import { PEER_OUTBOUND_BYTES_MAX } from '../base/limits.js';
+import { Prng } from '../base/prng.js';
+import { randomUuid } from '../base/uuid.js';
+import { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
+import { GroupHost } from '../groups/group-host.js';
+import type { HandlerContext } from '../handlers/context.js';
+import { NodeDisk } from '../log/node-disk.js';
+import { Wal } from '../log/wal.js';
+import { fileCounters, readAt } from '../native/files.js';
+import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
+import { createLogger, type Logger } from '../observability/logger.js';
+import { PartitionRouter } from '../partition/router.js';
+import { Shard } from '../partition/shard.js';
+import { ThreadLink } from '../partition/thread-link.js';
+import { GapDetector } from '../replication/gap.js';
+import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
+import { recordChecksum } from './checksum.js';
+import { configReader, topicDefaults } from './config-reader.js';
+import { GroupRouter } from './group-calls.js';
+import { groupSettings, replicationKnobs, TICK_MS } from './knobs.js';
+import { LeadershipReporter } from './leadership-reporter.js';
+import { LocalReplicas } from './local-replicas.js';
+import { shardHandlerContext } from './shard-context.js';
+import { ShardView } from './shard-view.js';
+import type { MainNotices, ShardFacts, ShardInit, ShardNotices } from './thread-messages.js';
+
+/** Ticks between two looks at in-sync sets, idle connections and the like. */
+const HOUSEKEEPING_TICKS = 5;
+
+class ShardThread {
+  readonly #init: ShardInit;
+  readonly #logger: Logger;
+  readonly #main: ThreadLink;
+  readonly #disk = new NodeDisk();
+  readonly #wal: Wal;
+  readonly #sockets: SocketLayer;
+  readonly #links: PeerLinks;
+  readonly #shard: Shard;
+  readonly #groups: GroupHost;
+  readonly #view: ShardView;
+  readonly #local: LocalReplicas;
+  readonly #gateway: KafkaGateway;
+  readonly #reporter: LeadershipReporter;
+  readonly #gap: GapDetector;
+  readonly #ticker: NodeJS.Timeout;
+  #isTurnWanted = false;
+  #isInTurn = false;
+  #ticks = 0;
+
+  constructor(init: ShardInit) {
+    this.#init = init;
+    const { config, index } = init;
+    const { nodeId, nodeDir, cluster } = config;
+    const { settings } = cluster;
+    const shards = settings['num.shards'];
+    const self: VoterId = { nodeId, directoryId: init.directoryId };
+    const knobs = replicationKnobs(settings);
+    this.#logger = createLogger({ node: nodeId, shard: index });
+    this.#main = new ThreadLink(init.main);
+    const others = init.shards.map((port) => (port === null ? null : new ThreadLink(port)));
+    this.#gap = new GapDetector(
+      knobs.raft.electionTicksMin * TICK_MS,
+      systemClock.monotonicMs(),
+    );
+    this.#sockets = new SocketLayer({
+      frameBytesMax: settings['socket.request.max.bytes'],
+      outboundBytesMax: PEER_OUTBOUND_BYTES_MAX,
+      handler: this.#socketHandler(),
+    });
+    this.#links = this.#makeLinks(shards);
+    this.#wal = Wal.open({
+      disk: this.#disk,
+      directory: `${nodeDir}/wal/shard-${index}`,
+      fileBytes: settings['log.wal.file.bytes'],
+    });
+    this.#reporter = new LeadershipReporter((facts) => this.#tell('leadership', facts));
+    this.#groups = new GroupHost({
+      clock: systemClock,
+      settings: groupSettings(settings),
+      newId: randomUuid,
+      readRange,
+      crc: recordChecksum,
+      logger: this.#logger,
+    });
+    this.#shard = new Shard({
+      self,
+      directory: nodeDir,
+      disk: this.#disk,
+      wal: this.#wal,
+      transport: this.#links,
+      clock: systemClock,
+      random: new Prng(randomSeed()),
+      knobs,
+      logger: this.#logger,
+      isCleanStop: init.isCleanStop,
+      isPageCacheLost: init.isPageCacheLost,
+      freeBytesMin: settings['log.free.bytes.min'],
+      producerExpirationMs: settings['producer.id.expiration.ms'],
+      retentionCheckMs: settings['log.retention.check.interval.ms'],
+      onLeadership: (partition) => {
+        this.#reporter.note(partition);
+        this.#groups.leadershipChanged(partition);
+      },
+      wantTurn: () => this.#wantTurn(),
+    });
+    this.#local = new LocalReplicas(this.#disk, nodeDir, this.#logger);
+    this.#local.scan(index, shards);
+    this.#view = new ShardView({
+      index,
+      shards,
+      self,
+      shard: this.#shard,
+      wal: this.#wal,
+      local: this.#local,
+      defaults: topicDefaults(cluster),
+      logger: this.#logger,
+      onTopicsDeleted: (names) => this.#groups.topicsDeleted(names),
+    });
+    this.#gateway = new KafkaGateway({
+      sockets: this.#sockets,
+      context: this.#makeContext(others),
+      logger: this.#logger,
+      requestBytesMax: settings['socket.request.max.bytes'],
+      frameMsMax: settings['socket.frame.timeout.ms'],
+      connectionsMax: Math.ceil(settings['max.connections'] / shards),
+      idleMsMax: settings['connections.max.idle.ms'],
+    });
+    this.#listenToMain();
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  // --- the turn ------------------------------------------------------------------------------
+
+  #socketHandler(): SocketHandler {
+    return {
+      onFrame: (connId, bytes, start, length) => {
+        this.#beginTurn();
+        if (this.#gateway.owns(connId)) this.#gateway.onFrame(connId, bytes, start, length);
+        else this.#links.onFrame(connId, bytes, start, length);
+      },
+      onTurnEnd: () => this.#endTurn(),
+      onOpened: (connId) => this.#links.onOpened(connId),
+      onAccepted: () => {},
+      onClosed: (connId, reason) => this.#onClosed(connId, reason),
+      onDrained: (connId) => this.#links.onDrained(connId),
+    };
+  }
+
+  #onClosed(connId: ConnectionId, reason: string): void {
+    if (this.#gateway.owns(connId)) this.#gateway.onClosed(connId, reason);
+    else this.#links.onClosed(connId, reason);
+  }
+
+  /** Before any message is worked on: was this process standing still? */
+  #beginTurn(): void {
+    if (this.#isInTurn) return;
+    this.#isInTurn = true;
+    if (!this.#gap.look(systemClock.monotonicMs())) return;
+    this.#logger.warn({}, 'the process stood still: leading nothing until a quorum confirms');
+    this.#shard.resumedAfterGap();
+  }
+
+  #endTurn(): void {
+    this.#isInTurn = false;
+    this.#shard.turn();
+    this.#links.flush();
+    this.#reporter.flush();
+  }
+
+  /** Something changed outside a socket turn: end one before the loop goes round again. */
+  #wantTurn(): void {
+    if (this.#isTurnWanted || this.#isInTurn) return;
+    this.#isTurnWanted = true;
+    setImmediate(() => {
+      this.#isTurnWanted = false;
+      this.#endTurn();
+    });
+  }
+
+  #tick(): void {
+    this.#beginTurn();
+    this.#ticks++;
+    this.#links.tick();
+    this.#shard.tick();
+    if (this.#ticks % HOUSEKEEPING_TICKS === 0) this.#keepHouse();
+    this.#endTurn();
+  }
+
+  #keepHouse(): void {
+    this.#groups.tick(systemClock.monotonicMs());
+    for (const partition of this.#shard.partitions) this.#reporter.note(partition);
+    this.#gateway.closeIdle();
+  }
+
+  // --- wiring --------------------------------------------------------------------------------
+
+  #makeLinks(shards: number): PeerLinks {
+    const { clusterId, directoryId, incarnation, index, config } = this.#init;
+    const { nodeId } = config;
+    return new PeerLinks({
+      self: { clusterId, nodeId, directoryId, incarnation, shard: index, shards },
+      sockets: this.#sockets,
+      random: new Prng(randomSeed()),
+      knobs: DEFAULT_PEER_KNOBS,
+      handler: {
+        onMessage: (group, message, bytes, start) => {
+          this.#shard.receive(group, message, bytes, start);
+        },
+        onLinkUp: (peer) => {
+          this.#logger.info({ peer }, 'link up');
+          this.#shard.linkUp(peer);
+        },
+        onLinkDown: (peer, reason) => {
+          this.#logger.info({ peer, reason }, 'link down');
+          this.#shard.linkDown(peer);
+        },
+        onLinkReady: (peer) => this.#shard.linkUp(peer),
+        onRefused: (peer, reason) => this.#logger.warn({ peer, reason }, 'link refused'),
+      },
+    });
+  }
+
+  #makeContext(others: readonly (ThreadLink | null)[]): HandlerContext {
+    const { config, index } = this.#init;
+    const router = new PartitionRouter({
+      index,
+      links: others,
+      local: (group) => this.#shard.find(group),
+      readRange,
+    });
+    const groups = new GroupRouter({
+      host: this.#groups,
+      image: () => this.#view.image,
+      ownerOf: (group) => router.ownerOf(group),
+      links: others,
+    });
+    const { host, kafkaPort } = config.node;
+    return shardHandlerContext({
+      config,
+      main: this.#main,
+      view: this.#view,
+      router,
+      groups,
+      configs: configReader(config.cluster, `${host}:${kafkaPort}`),
+    });
+  }
+
+  #listenToMain(): void {
+    this.#on('image', (notice) => {
+      this.#view.follow(notice);
+      const { appliedOffset } = this.#view.image;
+      this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset });
+    });
+    this.#on('leaders', (entries) => this.#view.leaders.merge(entries));
+    this.#on('controller', (nodeId) => {
+      this.#view.controllerId = nodeId;
+    });
+    this.#on('cluster-id', (clusterId) => this.#links.setClusterId(clusterId));
+    this.#on('peers', (peers) => this.#links.setPeers(peers));
+    this.#on('client', ({ fd }) => this.#gateway.adopt(fd));
+    this.#on('peer', ({ fd, greeting, leftover }) => this.#links.adopt(fd, greeting, leftover));
+    this.#on('transfer', ({ topicId, partition, to }) => {
+      this.#shard.find({ topicId, partition })?.replica.transferLeadership(to);
+    });
+    this.#main.onCall('barrier', (_payload, answer) => answer(null));
+    this.#main.onCall('facts', (_payload, answer) => answer(this.#facts()));
+    this.#main.onCall('transfer-all', (_payload, answer) => {
+      this.#shard.transferAll();
+      answer(null);
+    });
+    this.#main.onCall('close', (_payload, answer) => {
+      void this.#close().then(() => answer(null));
+    });
+  }
+
+  #on<N extends keyof ShardNotices>(name: N, handler: (notice: ShardNotices[N]) => void): void {
+    this.#main.onNotice(name, (payload) => handler(payload as ShardNotices[N]));
+  }
+
+  #tell<N extends keyof MainNotices>(name: N, notice: MainNotices[N]): void {
+    this.#main.notify(name, notice);
+  }
+
+  #facts(): ShardFacts {
+    const sockets = this.#sockets.counters();
+    const counters = { ...sockets, ...fileCounters(), clients: this.#gateway.connectionCount };
+    const strays = this.#init.index === 0 ? this.#local.strays() : [];
+    return { partitions: this.#shard.facts(), strays, counters };
+  }
+
+  /** Closes logs and files so that the next start finds everything in order. */
+  async #close(): Promise<void> {
+    clearInterval(this.#ticker);
+    this.#gateway.pauseAll();
+    this.#links.close();
+    this.#shard.closeAll();
+    this.#wal.closeCleanly();
+    await this.#disk.shutDown();
+    this.#sockets.destroy();
+  }
+}
+
+function readRange(fd: number, filePosition: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  readAt(fd, filePosition, bytes, 0, length);
+  return bytes;
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] as number;
+}
+
+new ShardThread(workerData as ShardInit);

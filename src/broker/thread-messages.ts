@@ -1,0 +1,58 @@
+/**
+ * What the main thread and the shards of one broker say to each other. Plain data: everything here
+ * survives structured clone. Calls have an answer, notices have none.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { DirectoryId, NodeId, TopicId } from '../base/units.js';
+import type { LeaderFact } from '../control/announcer.js';
+import type { ImageDelta } from '../control/delta.js';
+import type { LeaderEntry } from '../control/messages.js';
+import type { ControlOp } from '../control/operations.js';
+import type { PartitionFacts } from '../partition/access.js';
+import type { Greeting } from '../replication/peer-frame.js';
+import type { PeerAddress } from '../replication/peer-links.js';
+import type { BrokerConfig } from './config.js';
+
+/** Everything a shard needs to begin; ports are transferred with it. */
+export type ShardInit = {
+  readonly index: number;
+  readonly config: BrokerConfig;
+  readonly clusterId: string | null;
+  readonly directoryId: DirectoryId;
+  readonly incarnation: string;
+  readonly isCleanStop: boolean;
+  readonly isPageCacheLost: boolean;
+  readonly main: MessagePort;
+  /** By shard index; null at this shard's own place. */
+  readonly shards: readonly (MessagePort | null)[];
+};
+
+/** main → shard, notices by name. */
+export type ShardNotices = {
+  /** `isCurrent`: the image holds this process's own registration. */
+  image: { readonly delta: ImageDelta; readonly isCurrent: boolean };
+  leaders: readonly LeaderEntry[];
+  controller: NodeId;
+  'cluster-id': string;
+  peers: readonly PeerAddress[];
+  client: { readonly fd: number };
+  peer: { readonly fd: number; readonly greeting: Greeting; readonly leftover: Uint8Array };
+  transfer: { readonly topicId: TopicId; readonly partition: number; readonly to: NodeId };
+};
+
+/** shard → main, notices by name. */
+export type MainNotices = {
+  leadership: readonly LeaderFact[];
+  /** Deletions committed below this offset are done on this shard's disk. */
+  reconciled: { readonly shard: number; readonly offset: number };
+};
+
+/** shard → main, call 'control'. */
+export type ControlCall = { readonly operation: ControlOp; readonly timeoutMs: number };
+
+/** main → shard, call 'facts'. */
+export type ShardFacts = {
+  readonly partitions: readonly PartitionFacts[];
+  readonly strays: readonly string[];
+  readonly counters: Readonly<Record<string, number | boolean>>;
+};
