@@ -1,0 +1,94 @@
+/**
+ * Counts one run: what was done inside the measuring window, how long each request took, and every
+ * fault of the whole run. Its promise: a run with a fault can not look like a good one.
+ */
+import { type Histogram, build } from 'hdr-histogram-js';
+import type { JobEvents, JobResult, Latencies, Window } from './jobs.js';
+
+const LATENCY_NS_MAX = 120e9;
+const NS_PER_MS = 1e6;
+const NS_PER_US = 1e3;
+
+export class Meter {
+  readonly #events: JobEvents;
+  readonly #histogram: Histogram = build({
+    bitBucketSize: 32,
+    autoResize: false,
+    lowestDiscernibleValue: 256,
+    highestTrackableValue: LATENCY_NS_MAX,
+    numberOfSignificantValueDigits: 3,
+  });
+  readonly #faults: Record<string, number> = {};
+  readonly #recordsPerLane: number[];
+  #openedMs = 0;
+  #elapsedMs = 0;
+  #requests = 0;
+  #records = 0;
+  #isOpen = false;
+
+  constructor(laneCount: number, events: JobEvents) {
+    this.#recordsPerLane = new Array<number>(laneCount).fill(0);
+    this.#events = events;
+  }
+
+  /** Opens and closes the window in its time; calls `onEnd` after that. */
+  start(window: Window, onEnd: () => void): void {
+    setTimeout(() => {
+      this.open();
+      setTimeout(() => {
+        this.close();
+        onEnd();
+      }, window.measureMs);
+    }, window.warmupMs);
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    this.#openedMs = performance.now();
+    this.#events.onWindow(true);
+  }
+
+  /** A second call changes nothing. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#elapsedMs = performance.now() - this.#openedMs;
+    this.#events.onWindow(false);
+  }
+
+  /** A request was answered well and did its `records`. */
+  done(lane: number, records: number, sentMs: number): void {
+    (this.#recordsPerLane[lane] as number) += records;
+    if (!this.#isOpen) return;
+    this.#requests += 1;
+    this.#records += records;
+    const ns = Math.round((performance.now() - sentMs) * NS_PER_MS);
+    this.#histogram.recordValue(Math.min(ns, LATENCY_NS_MAX));
+  }
+
+  fault(what: string, count = 1): void {
+    this.#faults[what] = (this.#faults[what] ?? 0) + count;
+  }
+
+  get hasFaults(): boolean {
+    return Object.keys(this.#faults).length > 0;
+  }
+
+  result(gapsMs: readonly number[] = []): JobResult {
+    return {
+      elapsedMs: this.#elapsedMs,
+      requests: this.#requests,
+      records: this.#records,
+      latencies: this.#latencies(),
+      recordsPerLane: this.#recordsPerLane,
+      faults: this.#faults,
+      gapsMs,
+    };
+  }
+
+  #latencies(): Latencies {
+    const at = (percentile: number): number =>
+      this.#histogram.getValueAtPercentile(percentile) / NS_PER_US;
+    return { p50Us: at(50), p99Us: at(99), p999Us: at(99.9), maxUs: at(100) };
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * From runs to a document: medians with their spread, ratios, goals. Pure; the table on a terminal
+ * and the JSON are two views of the one document.
+ */
+import type { Goal } from './goals.js';
+import type { Metric, Values, Workload } from './workload.js';
+
+export type SystemName = 'lograft' | 'kafka';
+
+export type Run = {
+  readonly system: SystemName;
+  readonly round: number;
+  /** Share of the machine's CPU time that was idle just before the run. */
+  readonly idleBefore: number;
+  readonly values: Values;
+  readonly faults: readonly string[];
+};
+
+export type Spread = { readonly median: number; readonly min: number; readonly max: number };
+
+export type Row = Metric & {
+  readonly lograft: Spread | null;
+  readonly kafka: Spread | null;
+  /** lograft / Kafka, of the medians; null when one was not measured. */
+  readonly ratio: number | null;
+};
+
+export type WorkloadReport = {
+  readonly id: string;
+  readonly title: string;
+  readonly durability: string;
+  /** What an acknowledgement means on each side. */
+  readonly acknowledged: Readonly<Partial<Record<SystemName, string>>>;
+  readonly isValid: boolean;
+  readonly rows: readonly Row[];
+  readonly runs: readonly Run[];
+};
+
+export type Verdict = {
+  readonly id: string;
+  readonly text: string;
+  readonly measured: number | null;
+  /** Null when it could not be judged. */
+  readonly isMet: boolean | null;
+};
+
+export type Report = {
+  readonly size: 'smoke' | 'full';
+  readonly startedAt: string;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly systems: Readonly<Partial<Record<SystemName, string>>>;
+  readonly workloads: readonly WorkloadReport[];
+  readonly goals: readonly Verdict[];
+  readonly isValid: boolean;
+};
+
+/** Runs with faults are listed, but no number is drawn from them. */
+export function reportWorkload(
+  workload: Pick<Workload, 'id' | 'title' | 'durability' | 'metrics'>,
+  acknowledged: WorkloadReport['acknowledged'],
+  runs: readonly Run[],
+): WorkloadReport {
+  const { id, title, durability, metrics } = workload;
+  const isValid = runs.length > 0 && runs.every(({ faults }) => faults.length === 0);
+  const rows = metrics.map((metric) => {
+    const lograft = spreadOf(runs, 'lograft', metric.name);
+    const kafka = spreadOf(runs, 'kafka', metric.name);
+    const ratio = lograft === null || kafka === null ? null : lograft.median / kafka.median;
+    return { ...metric, lograft, kafka, ratio };
+  });
+  return { id, title, durability, acknowledged, isValid, rows, runs };
+}
+
+export function judge(goals: readonly Goal[], reports: readonly WorkloadReport[]): Verdict[] {
+  return goals.flatMap((goal) => {
+    const { id, durability, metric } = goal;
+    const report = reports.find((found) => found.id === id && found.durability === durability);
+    const row = report?.rows.find(({ name }) => name === metric);
+    if (report === undefined || row === undefined) return [];
+    const measured = (goal.of === 'ratio' ? row.ratio : row.lograft?.median) ?? null;
+    const text = `${report.title}: ${goalText(goal, row)}`;
+    return [{ id, text, measured, isMet: isMet(goal, measured) }];
+  });
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+}
+
+function spreadOf(runs: readonly Run[], system: SystemName, metric: string): Spread | null {
+  const values = runs
+    .filter((run) => run.system === system && run.faults.length === 0)
+    .flatMap((run) => run.values[metric] ?? []);
+  if (values.length === 0) return null;
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+function isMet({ bound }: Goal, measured: number | null): boolean | null {
+  if (measured === null) return null;
+  return 'atLeast' in bound ? measured >= bound.atLeast : measured <= bound.atMost;
+}
+
+function goalText({ metric, of, bound }: Goal, { unit }: Metric): string {
+  const [words, value] =
+    'atLeast' in bound ? ['at least', bound.atLeast] : ['at most', bound.atMost];
+  return `${metric} ${words} ${value} ${of === 'ratio' ? "× Kafka's" : unit}`;
+}

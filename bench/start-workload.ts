@@ -1,0 +1,67 @@
+/**
+ * W9: from the command that starts three nodes to the first acknowledged record of a client that
+ * has been trying since, and what the nodes take when nobody uses them. A new cluster every time;
+ * Kafka's formatting of its folders comes before the command and is not counted.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createTopic, produceOne, retry } from './kafka-calls.js';
+import { RESIDENT } from './measured-run.js';
+import { largestResidentBytes, usageOf } from './proc.js';
+import type { Cluster, System } from './system.js';
+import {
+  type Prepared,
+  type RunOutcome,
+  type Size,
+  type Workload,
+  newTopicName,
+} from './workload.js';
+
+const RETRY_MS = 10;
+const MB = 1e6;
+
+export const START: Workload = {
+  id: 'W9',
+  title: 'command to first acknowledged record, then idle',
+  durability: 'synced',
+  metrics: [
+    { name: 'start', unit: 'ms', better: 'lower' },
+    RESIDENT,
+    { name: 'idle CPU of three nodes', unit: '% of a core', better: 'lower' },
+  ],
+  prepare: (system, size) => Promise.resolve(prepare(system, size)),
+};
+
+function prepare(system: System, size: Size): Prepared {
+  return {
+    run: async () => {
+      const cluster = await system.launch();
+      try {
+        return await startAndRest(cluster, system, size.idleMs);
+      } finally {
+        await cluster.stop();
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function startAndRest(cluster: Cluster, system: System, idleMs: number): Promise<RunOutcome> {
+  const { bootstrap } = cluster;
+  const topic = newTopicName(START.id);
+  const configs = system.peer.topicConfigs(START.durability);
+  const firstRecord = async (): Promise<number> => {
+    await retry('a new cluster', () => createTopic(bootstrap, topic, 1, configs), RETRY_MS);
+    await retry('a first record', () => produceOne(bootstrap, topic), RETRY_MS);
+    return performance.now() - cluster.commandMs;
+  };
+  const [startMs] = await Promise.all([firstRecord(), cluster.ready]);
+  const before = usageOf(cluster.pids());
+  await sleep(idleMs);
+  const cpuSeconds = usageOf(cluster.pids()).cpuSeconds - before.cpuSeconds;
+  const values = {
+    start: startMs,
+    [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,
+    'idle CPU of three nodes': (100 * cpuSeconds) / (idleMs / 1e3),
+  };
+  return { values, faults: [] };
+}

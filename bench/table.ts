@@ -1,0 +1,71 @@
+/** The report as text for people: one block per workload, then the goals. Pure. */
+import type { Report, Row, Spread, SystemName, Verdict, WorkloadReport } from './report.js';
+
+const NAME_COLUMNS = 32;
+const CELL_COLUMNS = 26;
+const PERCENT = 100;
+
+export function formatReport(report: Report): string {
+  const machine = Object.entries(report.machine).map(([name, value]) => `${name} ${value}`);
+  const systems = Object.values(report.systems).join(' beside ');
+  return [
+    `${systems}, ${report.size} size, ${report.startedAt}`,
+    machine.join(', '),
+    'median (least to greatest) of the runs, systems taking turns; ratio is lograft / Kafka',
+    '',
+    ...report.workloads.flatMap(formatWorkload),
+    ...formatGoals(report.goals),
+    '',
+  ].join('\n');
+}
+
+function formatWorkload(report: WorkloadReport): string[] {
+  const { id, title, durability, acknowledged, rows, runs } = report;
+  const meaning = Object.entries(acknowledged).map(([name, text]) => `  ${name} acks: ${text}`);
+  const idle = runs.map(({ idleBefore }) => Math.round(idleBefore * PERCENT));
+  const head = ['', 'lograft', 'kafka', 'ratio'];
+  return [
+    `${id}  ${title} (${durability})`,
+    ...meaning,
+    `  CPU idle before the runs: ${idle.join(', ')} %`,
+    line(head),
+    ...rows.map(formatRow),
+    ...runs.flatMap(({ system, round, faults }) =>
+      faults.map((fault) => `  INVALID: ${system}, round ${round}: ${fault}`),
+    ),
+    '',
+  ];
+}
+
+function formatRow(row: Row): string {
+  const cell = (system: SystemName): string => formatSpread(row[system]);
+  const ratio = row.ratio === null ? '' : `${formatNumber(row.ratio)} ×`;
+  return line([`${row.name}, ${row.unit}`, cell('lograft'), cell('kafka'), ratio]);
+}
+
+function formatSpread(spread: Spread | null): string {
+  if (spread === null) return 'not measured';
+  const { median, min, max } = spread;
+  return `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
+}
+
+function formatGoals(goals: readonly Verdict[]): string[] {
+  return goals.map(({ id, text, measured, isMet }) => {
+    const word = isMet === null ? 'not judged' : isMet ? 'met' : 'MISSED';
+    const value = measured === null ? '' : `, measured ${formatNumber(measured)}`;
+    return `goal ${id} ${word}: ${text}${value}`;
+  });
+}
+
+function line(cells: readonly string[]): string {
+  const [name = '', ...rest] = cells;
+  const padded = rest.map((cell) => cell.padStart(CELL_COLUMNS));
+  return `  ${name.padEnd(NAME_COLUMNS)}${padded.join('')}`;
+}
+
+/** Three digits that mean something. */
+export function formatNumber(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value.toFixed(2);
+}

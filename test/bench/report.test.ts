@@ -1,0 +1,112 @@
+/** From runs to medians, ratios and verdicts. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+type Run = {
+  readonly system: 'lograft' | 'kafka';
+  readonly round: number;
+  readonly idleBefore: number;
+  readonly values: Readonly<Record<string, number>>;
+  readonly faults: readonly string[];
+};
+type Spread = { readonly median: number; readonly min: number; readonly max: number };
+type WorkloadReport = {
+  readonly isValid: boolean;
+  readonly rows: readonly {
+    readonly lograft: Spread | null;
+    readonly kafka: Spread | null;
+    readonly ratio: number | null;
+  }[];
+};
+type Verdict = { readonly isMet: boolean | null };
+
+// The bench is a TypeScript project of its own, which the tests do not compile against.
+const load = (file: string): Promise<unknown> =>
+  import(new URL(`../../bench/${file}`, import.meta.url).href);
+const { GOALS } = (await load('goals.js')) as { GOALS: readonly object[] };
+const { judge, median, reportWorkload } = (await load('report.js')) as {
+  judge(goals: readonly object[], reports: readonly WorkloadReport[]): Verdict[];
+  median(values: readonly number[]): number;
+  reportWorkload(workload: object, acknowledged: object, runs: readonly Run[]): WorkloadReport;
+};
+const { formatNumber, formatReport } = (await load('table.js')) as {
+  formatNumber(value: number): string;
+  formatReport(report: object): string;
+};
+const { countFaults } = (await load('workload.js')) as {
+  countFaults(before: number[], after: number[], acknowledged: number[]): string[];
+};
+
+const workload = {
+  id: 'W2',
+  title: 'batches',
+  durability: 'cached',
+  metrics: [{ name: 'throughput', unit: 'MB/s', better: 'higher' }],
+} as const;
+
+function run(system: 'lograft' | 'kafka', throughput: number, ...faults: string[]): Run {
+  return { system, round: 1, idleBefore: 0.97, values: { throughput }, faults };
+}
+
+const good = [run('lograft', 300), run('kafka', 90), run('lograft', 500), run('kafka', 100)];
+
+test('median of odd, even and single', () => {
+  assert.is(median([3, 1, 2]), 2);
+  assert.is(median([4, 1, 3, 2]), 2.5);
+  assert.is(median([7]), 7);
+});
+
+test('a row holds both spreads and the ratio of the medians', () => {
+  const report = reportWorkload(workload, {}, good);
+  assert.ok(report.isValid);
+  const [row] = report.rows;
+  assert.equal(row?.lograft, { median: 400, min: 300, max: 500 });
+  assert.equal(row?.kafka, { median: 95, min: 90, max: 100 });
+  assert.is(row?.ratio, 400 / 95);
+});
+
+test('a run with a fault gives no number and makes the workload invalid', () => {
+  const report = reportWorkload(workload, {}, [...good, run('lograft', 9_000, 'lost')]);
+  assert.not.ok(report.isValid);
+  assert.is(report.rows[0]?.lograft?.max, 500);
+  assert.not.ok(reportWorkload(workload, {}, []).isValid);
+});
+
+test('goals are met, missed or not judged', () => {
+  const verdict = (runs: readonly Run[]) => judge(GOALS, [reportWorkload(workload, {}, runs)])[0];
+  assert.is(verdict(good)?.isMet, true);
+  assert.is(verdict([run('lograft', 150), run('kafka', 100)])?.isMet, false);
+  assert.is(verdict([run('lograft', 150)])?.isMet, null);
+  assert.is(judge(GOALS, []).length, 0);
+});
+
+test('the table says it all', () => {
+  const missed = [run('lograft', 150), run('kafka', 100), run('kafka', 1, 'lost 3 records')];
+  const workloads = [reportWorkload(workload, { kafka: 'everywhere' }, missed)];
+  const report = {
+    size: 'full',
+    startedAt: 'today',
+    machine: { cores: 2 },
+    systems: { lograft: 'lograft 1', kafka: 'Kafka 2' },
+    workloads,
+    goals: judge(GOALS, workloads),
+    isValid: false,
+  };
+  const text = formatReport(report);
+  assert.match(text, /lograft 1 beside Kafka 2/);
+  assert.match(text, /kafka acks: everywhere/);
+  assert.match(text, /throughput, MB\/s +150 \(150 to 150\) +100 \(100 to 100\) +1\.50 ×/);
+  assert.match(text, /INVALID: kafka, round 1: lost 3 records/);
+  assert.match(text, /goal W2 MISSED: .* at least 2 × Kafka's, measured 1\.50/);
+});
+
+test('numbers have three digits', () => {
+  assert.equal([1234.5, 12.34, 1.234].map(formatNumber), ['1235', '12.3', '1.23']);
+});
+
+test('a log that grew by another count is a fault', () => {
+  assert.equal(countFaults([5, 5], [10, 7], [5, 2]), []);
+  assert.equal(countFaults([0], [4], [5]), ['partition 0: 5 acknowledged, the log grew by 4']);
+});
+
+test.run();

@@ -1,0 +1,66 @@
+/**
+ * The whole bench at its smoke size: every workload runs against three real nodes, every run is
+ * valid, every number is there. What the numbers are is not judged here.
+ *
+ * time limit: 180 s
+ */
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runCommand } from '../support/command.js';
+
+const BENCH = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+const WORKLOADS = ['W9', 'W2', 'W2', 'W4', 'W5', 'W5', 'W6', 'W8'];
+
+type Report = {
+  readonly size: string;
+  readonly isValid: boolean;
+  readonly workloads: readonly {
+    readonly id: string;
+    readonly isValid: boolean;
+    readonly rows: readonly {
+      readonly name: string;
+      readonly lograft: { readonly median: number } | null;
+      readonly kafka: null;
+      readonly ratio: null;
+    }[];
+    readonly runs: readonly { readonly faults: readonly string[] }[];
+  }[];
+};
+
+function bench(...args: readonly string[]) {
+  return runCommand(process.execPath, [BENCH, ...args], { timeoutMs: 170_000 });
+}
+
+test('every workload on three nodes', async () => {
+  if (process.platform !== 'linux') return;
+  const { status, stdout, stderr } = await bench('--smoke', '--format', 'json');
+  assert.is(status, 0, stderr + stdout);
+  const report = JSON.parse(stdout) as Report;
+  assert.is(report.size, 'smoke');
+  assert.ok(report.isValid);
+  assert.equal(
+    report.workloads.map(({ id }) => id),
+    WORKLOADS,
+  );
+  for (const { id, rows, runs } of report.workloads) {
+    assert.equal(
+      runs.map(({ faults }) => faults),
+      [[]],
+      id,
+    );
+    for (const { name, lograft, kafka } of rows) {
+      assert.ok(lograft !== null && Number.isFinite(lograft.median), `${id} ${name}`);
+      assert.is(kafka, null);
+    }
+  }
+});
+
+test('an option that does not exist is a usage error', async () => {
+  const { status, stdout, stderr } = await bench('--workload', 'W77');
+  assert.is(status, 2);
+  assert.is(stdout, '');
+  assert.match(stderr, /no workload W77/);
+});
+
+test.run();

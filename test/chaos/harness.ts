@@ -1,0 +1,244 @@
+/**
+ * Rounds of faults under load, then the judgement. Writers and followers run from the first round
+ * to the last and never wait for a round; each round hits nodes as the plan says, brings them back,
+ * and demands acks in every partition during its last seconds. At the end everything is read back
+ * through Kafka, the cluster is stopped, and the files of all nodes are compared.
+ */
+import { Prng } from '#src/base/prng.js';
+import type { TestCluster } from '../support/cluster.js';
+import { KafkaClient } from '../support/kafka-client.js';
+import { ConnectionLost } from '../support/kafka-connection.js';
+import { sleep, waitFor } from '../support/wait-for.js';
+import { AckGaps } from './ack-gaps.js';
+import { History, type Readable, type Violation, Witness } from './checker.js';
+import { type Fault, type FaultKind, applyFault, isMajorityHit, planFaults } from './faults.js';
+import { Follower, type PartitionName, keyOf, readAll } from './reader.js';
+import { compareReplicas } from './replicas.js';
+import { Writer } from './writer.js';
+
+export type ChaosOptions = {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly faults: readonly FaultKind[];
+  readonly topics: number;
+  readonly partitions: number;
+  readonly writers: number;
+  /** Pause of each writer between two batches. */
+  readonly everyMs: number;
+  readonly recordsPerBatch: number;
+  /** From the nodes' return to the end of the round. */
+  readonly settleMs: number;
+  readonly topicConfigs: readonly string[];
+  readonly log: (line: string) => void;
+};
+
+export type ChaosResult = {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly acked: number;
+  readonly lost: number;
+  readonly changed: number;
+  readonly duplicated: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly gapsMs: { readonly p50: number; readonly p99: number };
+  readonly ok: boolean;
+};
+
+/** A round must show acks in its last so many milliseconds. */
+const LIVE_MS = 5_000;
+const METADATA_EVERY_MS = 500;
+const CATCH_UP_MS = 60_000;
+/** "In sync" is known to be true only so long after the last record. */
+const REPLICA_LAG_MS = 2_000;
+
+/** Broker settings that a cluster under test must have. */
+export const CHAOS_SETTINGS: readonly string[] = [`replica.lag.time.max.ms=${REPLICA_LAG_MS}`];
+
+export async function runChaos(cluster: TestCluster, options: ChaosOptions): Promise<ChaosResult> {
+  const run = new ChaosRun(cluster, options);
+  return run.run();
+}
+
+class ChaosRun {
+  readonly #cluster: TestCluster;
+  readonly #options: ChaosOptions;
+  readonly #history = new History();
+  readonly #witness = new Witness();
+  readonly #gaps = new AckGaps();
+  readonly #client: KafkaClient;
+  readonly #names: readonly PartitionName[];
+  readonly #topics: readonly string[];
+  readonly #counts: Record<string, number> = {};
+  readonly #failures: string[] = [];
+  #isStopping = false;
+
+  constructor(cluster: TestCluster, options: ChaosOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    const { topics, partitions } = options;
+    this.#topics = Array.from({ length: topics }, (_, i) => `chaos-${i + 1}`);
+    this.#names = this.#topics.flatMap((topic) =>
+      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+    );
+    this.#client = new KafkaClient(cluster.bootstrap, this.#topics, 'chaos');
+  }
+
+  async run(): Promise<ChaosResult> {
+    const { rounds, faults, seed, topicConfigs, partitions } = this.#options;
+    for (const topic of this.#topics) {
+      await this.#cluster.createTopic(topic, partitions, topicConfigs);
+    }
+    await this.#refreshUntilComplete();
+    const writers = this.#makeWriters();
+    const followers = this.#names
+      .slice(0, this.#topics.length)
+      .map((name) => new Follower(this.#client, name, this.#witness));
+    const work = [...writers, ...followers].map((worker) => worker.run());
+    work.push(this.#keepRefreshing());
+    // A fault of the harness itself must end the run at once, not at its end.
+    const trouble = Promise.all(work);
+    await Promise.race([this.#waitForAcks(), trouble]);
+    const plan = planFaults(new Prng(seed), rounds, faults, this.#cluster.nodeIds);
+    for (const [index, fault] of plan.entries()) {
+      await Promise.race([this.#round(index + 1, fault), trouble]);
+    }
+    this.#isStopping = true;
+    for (const worker of [...writers, ...followers]) worker.stop();
+    await trouble;
+    this.#logOutcomes(writers);
+    const violations = await this.#judge();
+    await this.#client.close();
+    return this.#result(violations);
+  }
+
+  #makeWriters(): Writer[] {
+    const { everyMs, recordsPerBatch } = this.#options;
+    return Array.from(
+      { length: this.#options.writers },
+      (_, writer) =>
+        new Writer({
+          writer,
+          isIdempotent: writer % 2 === 1,
+          client: this.#client,
+          history: this.#history,
+          gaps: this.#gaps,
+          everyMs,
+          recordsPerBatch,
+        }),
+    );
+  }
+
+  async #round(round: number, fault: Fault): Promise<void> {
+    const { log, rounds, settleMs } = this.#options;
+    const acked = this.#history.ackedRecords;
+    const isGapMeasured = !isMajorityHit(fault, this.#cluster.nodeIds.length);
+    const led = this.#names.filter(({ topic, partition }) => {
+      const leader = this.#client.leaderOf(topic, partition);
+      return leader !== null && fault.nodes.includes(leader.nodeId);
+    });
+    await applyFault(this.#cluster, fault, () => {
+      if (isGapMeasured) this.#gaps.broke(led.map(keyOf), performance.now());
+    });
+    this.#counts[fault.kind] = (this.#counts[fault.kind] ?? 0) + 1;
+    await sleep(Math.max(settleMs, LIVE_MS));
+    const silent = this.#gaps.silentSince(this.#names.map(keyOf), performance.now() - LIVE_MS);
+    if (silent.length > 0) {
+      this.#failures.push(`round ${round}: no ack for ${LIVE_MS} ms in ${silent.join(', ')}`);
+    }
+    const count = this.#history.ackedRecords - acked;
+    const what = `${fault.kind} ${fault.nodes.join('+')} for ${fault.holdMs} ms`;
+    const fate = silent.length === 0 ? '' : `, SILENT: ${silent.join(' ')}`;
+    log(`round ${round}/${rounds}: ${what}: ${count} records acknowledged${fate}`);
+  }
+
+  async #refreshUntilComplete(): Promise<void> {
+    await waitFor('every partition to have a leader', async () => {
+      await this.#client.refresh();
+      return this.#names.every(
+        ({ topic, partition }) => this.#client.leaderOf(topic, partition) !== null,
+      );
+    });
+  }
+
+  async #waitForAcks(): Promise<void> {
+    const keys = this.#names.map(keyOf);
+    const startMs = performance.now();
+    await waitFor(
+      'an ack in every partition',
+      () => this.#gaps.silentSince(keys, startMs).length === 0,
+      { timeoutMs: 30_000 },
+    );
+  }
+
+  async #keepRefreshing(): Promise<void> {
+    while (!this.#isStopping) {
+      try {
+        await this.#client.refresh();
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+      await sleep(METADATA_EVERY_MS);
+    }
+  }
+
+  async #judge(): Promise<Violation[]> {
+    const { log } = this.#options;
+    log('waiting for all replicas');
+    await sleep(REPLICA_LAG_MS);
+    await waitFor('all replicas in sync', () => this.#isInSync(), {
+      timeoutMs: CATCH_UP_MS,
+      everyMs: 500,
+    });
+    await this.#client.refresh();
+    log('reading everything back');
+    const readable = new Map<string, Readable>();
+    for (const name of this.#names) {
+      readable.set(keyOf(name), await readAll(this.#client, name, this.#history, this.#witness));
+    }
+    await this.#cluster.down();
+    log('comparing the files of all nodes');
+    return compareReplicas(this.#cluster, readable);
+  }
+
+  async #isInSync(): Promise<boolean> {
+    const { topics } = await this.#cluster.status();
+    const ours = topics.filter(({ name }) => this.#topics.includes(name));
+    return (
+      ours.length === this.#topics.length &&
+      ours.every((topic) =>
+        topic.partitions.every(({ inSync, replicas }) => inSync.length === replicas.length),
+      )
+    );
+  }
+
+  #logOutcomes(writers: readonly Writer[]): void {
+    const sums = new Map<string, number>();
+    for (const [outcome, count] of writers.flatMap((writer) => [...writer.outcomes])) {
+      sums.set(outcome, (sums.get(outcome) ?? 0) + count);
+    }
+    const text = [...sums].map(([outcome, count]) => `${outcome} ${count}`).join(', ');
+    this.#options.log(`answers: ${text}`);
+  }
+
+  #result(replicaViolations: readonly Violation[]): ChaosResult {
+    const { log, rounds, seed } = this.#options;
+    const verdict = this.#history.verdict();
+    const all = [...verdict.violations, ...this.#witness.violations, ...replicaViolations];
+    for (const { id, text } of all.slice(0, 40)) log(`${id} ${text}`);
+    if (all.length > 40) log(`and ${all.length - 40} violations more`);
+    for (const failure of this.#failures) log(failure);
+    log(`${verdict.unknown} records without a final answer, ${verdict.unknownFound} of them kept`);
+    const { acked, lost, changed, duplicated } = verdict;
+    return {
+      seed,
+      rounds,
+      acked,
+      lost,
+      changed,
+      duplicated,
+      faults: this.#counts,
+      gapsMs: { p50: this.#gaps.percentileMs(0.5), p99: this.#gaps.percentileMs(0.99) },
+      ok: acked > 0 && all.length === 0 && this.#failures.length === 0,
+    };
+  }
+}

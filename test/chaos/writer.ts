@@ -1,0 +1,238 @@
+/**
+ * A writer that never idles: it goes round all partitions with several requests in flight to each
+ * node, and notes what every answer proves. Two kinds:
+ *
+ *     plain        sends each batch once; no answer means nobody knows
+ *     idempotent   sends a batch again, same sequence, until the answer is final, so that a retry
+ *                  over a failover must find the original; one batch in flight per partition
+ */
+import { crc32c } from '#src/native/crc32c.js';
+import { ERROR, errorInfo } from '#src/protocol/errors.js';
+import { initProducerIdApi } from '#src/protocol/messages/init-producer-id.js';
+import { produceApi } from '#src/protocol/messages/produce.js';
+import { encodeBatch } from '#src/records/batch.js';
+import { ConnectionLost, type KafkaConnection } from '../support/kafka-connection.js';
+import type { KafkaClient } from '../support/kafka-client.js';
+import { sleep } from '../support/wait-for.js';
+import type { AckGaps } from './ack-gaps.js';
+import type { BatchKey, History } from './checker.js';
+import { tagValue } from './tag.js';
+
+const PRODUCE_VERSION = 9;
+const INIT_PRODUCER_ID_VERSION = 1;
+const ANSWER_TIMEOUT_MS = 4_000;
+const IN_FLIGHT_PER_NODE = 4;
+const RETRY_MS = 40;
+
+export type WriterOptions = {
+  readonly writer: number;
+  readonly isIdempotent: boolean;
+  readonly client: KafkaClient;
+  readonly history: History;
+  readonly gaps: AckGaps;
+  /** Pause between two sends; the load of the whole run follows from it. */
+  readonly everyMs: number;
+  readonly recordsPerBatch: number;
+};
+
+type Batch = BatchKey & {
+  readonly topic: string;
+  readonly partition: number;
+  readonly bytes: Buffer;
+};
+
+type Answer = { readonly errorCode: number; readonly baseOffset: number };
+
+/** What ends an attempt without an answer: the request never left, or nobody knows. */
+type Failure = { readonly wasSent: boolean };
+
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #inFlight = new Map<number, number>();
+  readonly #busyPartitions = new Set<string>();
+  readonly #sequences = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+  readonly outcomes = new Map<string, number>();
+  #producerId = -1;
+  #batches = 0;
+  #turn: number;
+  #isStopping = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#turn = options.writer;
+  }
+
+  async run(): Promise<void> {
+    const { client, everyMs, isIdempotent } = this.#options;
+    if (isIdempotent) this.#producerId = await this.#takeProducerId();
+    while (!this.#isStopping) {
+      const { partitions } = client;
+      for (let tries = 0; tries < partitions.length; tries++) {
+        this.#turn += 1;
+        if (this.#tryStart(partitions[this.#turn % partitions.length] as string)) break;
+      }
+      await sleep(everyMs);
+    }
+    await Promise.all(this.#running);
+  }
+
+  /** Takes no new batch; what is in flight gets its answer or its time-out. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** False when this partition can not take one more batch of ours now. */
+  #tryStart(key: string): boolean {
+    const { client, isIdempotent } = this.#options;
+    const colon = key.lastIndexOf(':');
+    const topic = key.slice(0, colon);
+    const partition = Number(key.slice(colon + 1));
+    const leader = client.leaderOf(topic, partition);
+    if (leader === null || this.#inFlightTo(leader.nodeId) >= IN_FLIGHT_PER_NODE) return false;
+    if (isIdempotent && this.#busyPartitions.has(key)) return false;
+    this.#busyPartitions.add(key);
+    const work = this.#write(topic, partition).finally(() => {
+      this.#busyPartitions.delete(key);
+      this.#running.delete(work);
+    });
+    this.#running.add(work);
+    return true;
+  }
+
+  async #write(topic: string, partition: number): Promise<void> {
+    const { history, isIdempotent, recordsPerBatch, writer } = this.#options;
+    const key = `${topic}:${partition}`;
+    const batch = this.#makeBatch(topic, partition);
+    history.sent({ writer, batch: batch.batch }, key, recordsPerBatch);
+    let wasSent = false;
+    for (;;) {
+      const sentMs = performance.now();
+      const result = await this.#attempt(batch);
+      if ('errorCode' in result) {
+        const { name, isRetriable, outcome } = errorInfo(result.errorCode);
+        this.#count(name);
+        if (outcome === 'none') {
+          history.acked(batch, result.baseOffset);
+          this.#options.gaps.acked(key, sentMs, performance.now());
+          return;
+        }
+        if (outcome === 'indefinite') wasSent = true;
+        if (!isIdempotent || !(isRetriable || outcome === 'indefinite')) {
+          return wasSent ? history.unknown(batch) : history.refused(batch);
+        }
+      } else {
+        this.#count(result.wasSent ? 'no answer' : 'no connection');
+        wasSent ||= result.wasSent;
+        if (!isIdempotent) return wasSent ? history.unknown(batch) : history.refused(batch);
+      }
+      if (this.#isStopping) return wasSent ? history.unknown(batch) : history.refused(batch);
+      await sleep(RETRY_MS);
+    }
+  }
+
+  async #attempt(batch: Batch): Promise<Answer | Failure> {
+    const { client } = this.#options;
+    const { topic, partition } = batch;
+    const leader = client.leaderOf(topic, partition);
+    if (leader === null) return { wasSent: false };
+    this.#inFlight.set(leader.nodeId, this.#inFlightTo(leader.nodeId) + 1);
+    try {
+      const connection = await this.#connect(leader.nodeId);
+      if (connection === null) return { wasSent: false };
+      const answer = await produce(connection, batch);
+      if (answer === null || answer.errorCode !== ERROR.NONE) await this.#refresh();
+      return answer ?? { wasSent: true };
+    } finally {
+      this.#inFlight.set(leader.nodeId, this.#inFlightTo(leader.nodeId) - 1);
+    }
+  }
+
+  async #connect(nodeId: number): Promise<KafkaConnection | null> {
+    try {
+      return await this.#options.client.connectionTo(nodeId);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      await this.#refresh();
+      return null;
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      await this.#options.client.refresh();
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+    await sleep(RETRY_MS);
+  }
+
+  async #takeProducerId(): Promise<number> {
+    const body = { transactionalId: null, transactionTimeoutMs: 60_000 };
+    for (;;) {
+      try {
+        const connection = await this.#options.client.anyConnection();
+        const answer = await connection.request(initProducerIdApi, INIT_PRODUCER_ID_VERSION, body);
+        if (answer.errorCode === ERROR.NONE) return answer.producerId;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+
+  #makeBatch(topic: string, partition: number): Batch {
+    const { isIdempotent, recordsPerBatch, writer } = this.#options;
+    const batch = this.#batches;
+    this.#batches += 1;
+    const key = `${topic}:${partition}`;
+    const baseSequence = isIdempotent ? (this.#sequences.get(key) ?? 0) : -1;
+    if (isIdempotent) this.#sequences.set(key, baseSequence + recordsPerBatch);
+    const timestamp = Date.now();
+    const records = Array.from({ length: recordsPerBatch }, (_, index) => ({
+      key: null,
+      value: Buffer.from(tagValue({ writer, batch, index })),
+      headers: [],
+      timestamp,
+    }));
+    const producer = {
+      producerId: this.#producerId,
+      producerEpoch: isIdempotent ? 0 : -1,
+      baseSequence,
+    };
+    const bytes = encodeBatch({ records, baseOffset: 0, ...producer }, crc32c);
+    return { writer, batch, topic, partition, bytes };
+  }
+
+  #inFlightTo(nodeId: number): number {
+    return this.#inFlight.get(nodeId) ?? 0;
+  }
+
+  #count(outcome: string): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
+  }
+}
+
+/** Null when the answer did not come. */
+async function produce(connection: KafkaConnection, batch: Batch): Promise<Answer | null> {
+  const { topic, partition, bytes } = batch;
+  const records = { bytes, start: 0, length: bytes.length };
+  try {
+    const response = await connection.request(
+      produceApi,
+      PRODUCE_VERSION,
+      {
+        acks: -1,
+        timeoutMs: ANSWER_TIMEOUT_MS - 1_000,
+        topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
+      },
+      ANSWER_TIMEOUT_MS,
+    );
+    const answer = response.responses[0]?.partitionResponses[0];
+    if (answer === undefined) throw new Error(`answer without ${topic}:${partition}`);
+    return answer;
+  } catch (error) {
+    if (error instanceof ConnectionLost) return null;
+    throw error;
+  }
+}
