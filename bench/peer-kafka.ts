@@ -53,11 +53,11 @@ export const kafkaPeer: Peer = {
 function install(): Promise<void> {
   const java = spawnSync('java', ['-version']);
   if (java.error !== undefined) {
-    return Promise.reject(new Error('Java is missing: apt-get install default-jdk-headless'));
+    return Promise.reject(new Error('Java is missing: apt-get install default-jdk-headless.'));
   }
   const fetched = spawnSync(FETCH, [HOME], { stdio: ['ignore', 2, 2] });
   if (fetched.status === 0 && existsSync(join(HOME, 'libs'))) return Promise.resolve();
-  return Promise.reject(new Error('Apache Kafka could not be fetched (see above)'));
+  return Promise.reject(new Error('It could not be fetched (see above).'));
 }
 
 async function launch(directory: string): Promise<Cluster> {

@@ -1,6 +1,6 @@
 /**
- * lograft as its user starts it: the command line of this checkout, three detached nodes in a folder
- * of their own. Settings of the user's own cluster in the environment are left out.
+ * lograft as its user starts it: the command line of this checkout, three detached nodes in a
+ * folder of their own. Settings of the user's own cluster in the environment are left out.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,7 +17,12 @@ const MAIN = join(ROOT, 'dist/cli/main.js');
 const CONFIG = join(ROOT, 'cluster.yml');
 const NODE_IDS = [1, 2, 3];
 const PORT_OFFSETS = NODE_IDS.flatMap((id) => [id - 1, 100 + id, 200 + id]);
-const SETTINGS = ['log.retention.check.interval.ms=500', 'auto.create.topics.enable=false'];
+/** Old data goes soon, and leaders are where they shall be soon after a topic was created. */
+const SETTINGS = [
+  'log.retention.check.interval.ms=500',
+  'leader.imbalance.check.interval.seconds=1',
+  'auto.create.topics.enable=false',
+];
 
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string;

@@ -30,7 +30,7 @@ export type Peer = {
   readonly name: 'lograft' | 'kafka';
   /** Name and version for the reader. */
   readonly label: string;
-  /** Fetches what is missing; throws with what the user must install. */
+  /** Fetches what is missing; rejects with what the user must install. */
   install(): Promise<void>;
   topicConfigs(durability: Durability): Readonly<Record<string, string>>;
   /** What an acknowledgement with acks=all means at that durability. */

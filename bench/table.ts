@@ -1,8 +1,8 @@
 /** The report as text for people: one block per workload, then the goals. Pure. */
 import type { Report, Row, Spread, SystemName, Verdict, WorkloadReport } from './report.js';
 
-const NAME_COLUMNS = 32;
-const CELL_COLUMNS = 26;
+const NAME_COLUMNS = 40;
+const CELL_COLUMNS = 28;
 const PERCENT = 100;
 
 export function formatReport(report: Report): string {
@@ -23,13 +23,14 @@ function formatWorkload(report: WorkloadReport): string[] {
   const { id, title, durability, acknowledged, rows, runs } = report;
   const meaning = Object.entries(acknowledged).map(([name, text]) => `  ${name} acks: ${text}`);
   const idle = runs.map(({ idleBefore }) => Math.round(idleBefore * PERCENT));
-  const head = ['', 'lograft', 'kafka', 'ratio'];
+  const systems = Object.keys(acknowledged) as SystemName[];
+  const head = ['', ...systems, ...(systems.length > 1 ? ['ratio'] : [])];
   return [
     `${id}  ${title} (${durability})`,
     ...meaning,
     `  CPU idle before the runs: ${idle.join(', ')} %`,
     line(head),
-    ...rows.map(formatRow),
+    ...rows.map((row) => formatRow(row, systems)),
     ...runs.flatMap(({ system, round, faults }) =>
       faults.map((fault) => `  INVALID: ${system}, round ${round}: ${fault}`),
     ),
@@ -37,10 +38,10 @@ function formatWorkload(report: WorkloadReport): string[] {
   ];
 }
 
-function formatRow(row: Row): string {
-  const cell = (system: SystemName): string => formatSpread(row[system]);
+function formatRow(row: Row, systems: readonly SystemName[]): string {
+  const cells = systems.map((system) => formatSpread(row[system]));
   const ratio = row.ratio === null ? '' : `${formatNumber(row.ratio)} ×`;
-  return line([`${row.name}, ${row.unit}`, cell('lograft'), cell('kafka'), ratio]);
+  return line([`${row.name}, ${row.unit}`, ...cells, ratio]);
 }
 
 function formatSpread(spread: Spread | null): string {
@@ -60,7 +61,7 @@ function formatGoals(goals: readonly Verdict[]): string[] {
 function line(cells: readonly string[]): string {
   const [name = '', ...rest] = cells;
   const padded = rest.map((cell) => cell.padStart(CELL_COLUMNS));
-  return `  ${name.padEnd(NAME_COLUMNS)}${padded.join('')}`;
+  return `  ${name.padEnd(NAME_COLUMNS)}${padded.join('')}`.trimEnd();
 }
 
 /** Three digits that mean something. */

@@ -21,6 +21,8 @@ export type Size = {
   readonly afterKillMs: number;
   /** How long the machine is watched before each run. */
   readonly watchMs: number;
+  /** Whether the disk is idle, too, when a run begins. */
+  readonly isDiskSettled: boolean;
   /** Touched before the first run: memory that a virtual machine never used is slow. */
   readonly touchBytes: number;
 };
@@ -37,6 +39,7 @@ export const SMOKE: Size = {
   idleMs: 200,
   afterKillMs: 500,
   watchMs: 50,
+  isDiskSettled: false,
   touchBytes: 0,
 };
 
@@ -50,6 +53,7 @@ export const FULL: Size = {
   idleMs: 10_000,
   afterKillMs: 3_000,
   watchMs: 1_000,
+  isDiskSettled: true,
   touchBytes: 8_192 * MIB,
 };
 

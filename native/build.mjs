@@ -28,9 +28,14 @@ function main() {
     );
     return 1;
   }
+  const nodeGyp = findNodeGyp();
+  if (nodeGyp === null) {
+    console.error('lograft: cannot build the native addon without node-gyp: npm install');
+    return 1;
+  }
   rmSync(STAMP, { force: true });
   console.error('lograft: building the native addon');
-  const status = runNodeGyp();
+  const status = runNodeGyp(nodeGyp);
   if (status !== 0 || !existsSync(ADDON)) {
     console.error('lograft: the native addon was not built; the compiler says why above');
     return 1;
@@ -60,8 +65,16 @@ function isRunnable(tool) {
   return spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-function runNodeGyp() {
-  const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+function findNodeGyp() {
+  try {
+    return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
+  } catch (error) {
+    if (error.code === 'MODULE_NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+function runNodeGyp(nodeGyp) {
   const cache = join(ROOT, 'build', 'node-gyp');
   mkdirSync(cache, { recursive: true });
   const args = [nodeGyp, 'configure', 'build', '--release', '--jobs=2', `--devdir=${cache}`];

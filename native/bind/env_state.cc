@@ -36,13 +36,13 @@ void EnvState::Closed(Resource* resource) {
 }
 
 void EnvState::Call(const Napi::FunctionReference& function,
-                    const std::vector<napi_value>& arguments) {
+                    std::initializer_list<napi_value> arguments) {
   if (is_ending_) return;
   napi_value global;
   napi_value result;
   if (napi_get_global(env_, &global) != napi_ok) return;
   const napi_status status = napi_make_callback(env_, nullptr, global, function.Value(),
-                                                arguments.size(), arguments.data(), &result);
+                                                arguments.size(), arguments.begin(), &result);
   if (status == napi_ok) return;
   bool is_pending = false;
   napi_value error;

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -80,7 +81,7 @@ class EnvState {
 
   // Enters JavaScript from the loop; microtasks and ticks run after it. An exception becomes an
   // uncaught one.
-  void Call(const Napi::FunctionReference& function, const std::vector<napi_value>& arguments);
+  void Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments);
 
   FileCounters file_counters;
   double* batch_fields = nullptr;

@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "buffer_pool.h"
+#include "carry_buffer.h"
 
 namespace lograft {
 
@@ -45,7 +46,7 @@ class FrameReader {
  public:
   static constexpr size_t kHeaderBytes = 4;
 
-  explicit FrameReader(BufferPool* pool) : pool_(pool) {}
+  explicit FrameReader(BufferPool* pool) : carry_(pool) {}
 
   void set_frame_bytes_max(uint32_t bytes) { frame_bytes_max_ = bytes; }
   uint32_t frame_bytes_max() const { return frame_bytes_max_; }
@@ -67,28 +68,24 @@ class FrameReader {
   // Takes the next frame of a span, moving its begin. What is left of a frame is carried.
   FrameResult Next(const uint8_t* slab, Span* span, Frame* frame);
 
-  // Whether the next frame is one that TakeOwnBuffer hands out.
+  // Whether the next frame is one that TakeOwnBuffer hands out; it moves it to `into`.
   bool HasOwnBuffer() const;
-  PoolBuffer TakeOwnBuffer(size_t* length);
+  void TakeOwnBuffer(CarryBuffer* into);
 
   // All bytes held of a frame that is not complete, its header included.
-  size_t HeldBytes() const { return header_have_ + carried_; }
+  size_t HeldBytes() const { return header_have_ + carry_.size(); }
   void CopyHeld(uint8_t* into) const;
 
  private:
   bool IsInBody() const { return header_have_ == kHeaderBytes; }
   size_t BodyBytes() const { return static_cast<size_t>(promised()); }
   FrameResult ReadHeader(const uint8_t* slab, Span* span);
-  void Carry(const uint8_t* bytes, size_t length);
-  void GrowCarry();
   void Reset();
 
-  BufferPool* const pool_;
   uint32_t frame_bytes_max_ = 0;
   uint8_t header_[kHeaderBytes] = {};
   size_t header_have_ = 0;
-  PoolBuffer carry_;
-  size_t carried_ = 0;  // bytes of the body in carry_
+  CarryBuffer carry_;  // the part of the body that has arrived
   // How the planned read was laid out: behind the slab's fill, behind a gap that the carried part
   // fits, or into the carry buffer (of which `carry_room_` bytes are offered).
   enum class Plan { kPlain, kIntoPlace, kIntoCarry } plan_ = Plan::kPlain;

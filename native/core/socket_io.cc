@@ -239,7 +239,6 @@ int SocketLayer::Detach(ConnectionId id) {
 void SocketLayer::End(Connection* c, CloseReason reason, int32_t first, int32_t second) {
   if (c->state == Connection::State::kEnding) return;
   c->state = Connection::State::kEnding;
-  if (reason == CloseReason::kErrno) c->outbound.Clear();
   if (c->has_poll) uv_poll_stop(&c->poll);
   Queue(EventKind::kClosed, c->id, static_cast<int32_t>(reason), first, second);
   Wake();

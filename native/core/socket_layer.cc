@@ -55,10 +55,9 @@ void SocketLayer::DeliverInputs() {
     if (count > 0) {
       event_count_ = count;
       counters_.turns++;
-      host_->OnTurn(count, own_frame_bytes_);
+      host_->OnTurn(count, own_frame_.size());
       event_count_ = 0;
-      own_frame_.Release();
-      own_frame_bytes_ = 0;
+      own_frame_.Clear();
       if (is_destroyed_) return;
     }
     FlushDirty();
@@ -93,9 +92,7 @@ bool SocketLayer::FillFrames(Input* input, size_t* count) {
   if (c == nullptr || c->is_close_requested) return true;
   bool completed = false;
   for (;;) {
-    // Only one frame with a buffer of its own fits a call.
     if (*count == kEventsMax) return false;
-    if (own_frame_bytes_ > 0 && c->reader.HasOwnBuffer()) return false;
     const bool was_begun = c->reader.HasBegun();
     Frame frame;
     const FrameResult result = c->reader.Next(options_.slab, &input->span, &frame);
@@ -104,10 +101,11 @@ bool SocketLayer::FillFrames(Input* input, size_t* count) {
       EmitFrame(c, EventKind::kFrame, frame.start, frame.length, count);
       completed = true;
     } else if (result == FrameResult::kOwnBuffer) {
-      if (own_frame_bytes_ > 0) return false;
-      own_frame_ = c->reader.TakeOwnBuffer(&own_frame_bytes_);
+      // Only one such frame fits a call; asked again, the reader gives the same answer.
+      if (own_frame_.size() > 0) return false;
+      c->reader.TakeOwnBuffer(&own_frame_);
       counters_.frames_big++;
-      EmitFrame(c, EventKind::kBigFrame, 0, own_frame_bytes_, count);
+      EmitFrame(c, EventKind::kBigFrame, 0, own_frame_.size(), count);
       completed = true;
     } else {
       NoteFrameProgress(c, completed);
@@ -172,10 +170,6 @@ void SocketLayer::FreeDelivered() {
   delivered_ends_.clear();
 }
 
-void SocketLayer::CopyOwnFrame(uint8_t* into) const {
-  std::memcpy(into, own_frame_.data(), own_frame_bytes_);
-}
-
 int SocketLayer::CopyLeftover(ConnectionId id, int event_index, std::vector<uint8_t>* bytes) {
   Connection* c = Find(id);
   if (c == nullptr || c->state != Connection::State::kOpen || c->is_close_requested) {
@@ -197,7 +191,12 @@ int SocketLayer::CopyLeftover(ConnectionId id, int event_index, std::vector<uint
                                static_cast<uint8_t>(length >> 16),
                                static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length)};
     append(header, sizeof header);
-    append(is_own ? own_frame_.data() : options_.slab + event[2], length);
+    if (!is_own) {
+      append(options_.slab + event[2], length);
+      continue;
+    }
+    bytes->resize(bytes->size() + length);
+    own_frame_.CopyTo(bytes->data() + bytes->size() - length);
   }
   // Then the frame in work, spans not yet cut, and what an earlier owner had left over.
   const size_t held_at = bytes->size();

@@ -122,8 +122,8 @@ class SocketLayer {
   void Close(ConnectionId id);
 
   void SetRef(bool is_ref);
-  size_t own_frame_bytes() const { return own_frame_bytes_; }
-  void CopyOwnFrame(uint8_t* into) const;
+  size_t own_frame_bytes() const { return own_frame_.size(); }
+  void CopyOwnFrame(uint8_t* into) const { own_frame_.CopyTo(into); }
   void FillCounters(double* into) const;
 
   // Closes everything; no more events. OnAllClosed follows from the loop.
@@ -228,8 +228,7 @@ class SocketLayer {
   size_t slab_fill_ = 0;
   std::deque<Input> inputs_;
   size_t event_count_ = 0;  // events of the call that is running, 0 outside
-  PoolBuffer own_frame_;
-  size_t own_frame_bytes_ = 0;
+  CarryBuffer own_frame_{&pool_};  // the frame with a buffer of its own in that call
   std::vector<ConnectionId> dirty_;
   std::vector<ConnectionId> starved_;
   std::vector<ConnectionId> delivered_ends_;

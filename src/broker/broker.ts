@@ -6,10 +6,10 @@
  *      └──── this disk is not the one that founded ────▶ stranger
  */
 import { systemClock } from '../base/clock.js';
-import { LograftError } from '../base/errors.js';
 import type { VoterId } from '../base/group.js';
 import { PEER_OUTBOUND_BYTES_MAX, SHUTDOWN_TRANSFER_MS } from '../base/limits.js';
 import { Prng } from '../base/prng.js';
+import { LEADER_NONE, type NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
 import type { ControlEvents, ControlPlane } from '../control/control-plane.js';
 import type { ControlMessage } from '../control/messages.js';
@@ -18,10 +18,10 @@ import { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
-import { GapDetector } from '../replication/gap.js';
-import { type PeerHello, MAIN_SHARD } from '../replication/peer-frame.js';
+import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
 import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
+import { decide, parseTransfer } from './decisions.js';
 import { Founding, type FoundingMessage } from './founding.js';
 import { FrontDoor } from './front-door.js';
 import { joinCluster, takeIdentity } from './identity.js';
@@ -31,8 +31,10 @@ import { MetadataGroup } from './metadata-group.js';
 import { type NodeDirectory, openNodeDirectory } from './node-directory.js';
 import { type NodeState, nodeStatus } from './node-status.js';
 import { ProducerIds } from './producer-ids.js';
+import { Readiness } from './readiness.js';
 import { type ShardPool, startShards } from './shard-pool.js';
 import type { ControlCall, MainNotices, ShardFacts, ShardNotices } from './thread-messages.js';
+import { TurnLoop } from './turn-loop.js';
 
 export type RunningBroker = {
   /** Hands leaders over, closes every log cleanly and ends the threads. */
@@ -53,9 +55,9 @@ export async function startBroker(config: BrokerConfig): Promise<RunningBroker> 
   }
 }
 
-/** A start is over after this long even when some partition found no leader yet. */
-const LEADERS_WAIT_MS = 5_000;
 const TRANSFER_POLL_MS = 50;
+/** One group writes here: terms, votes and marks of the metadata. */
+const MAIN_WAL_BYTES = 1 << 20;
 
 class Broker implements RunningBroker {
   readonly #config: BrokerConfig;
@@ -72,16 +74,13 @@ class Broker implements RunningBroker {
   readonly #founding: Founding;
   readonly #producerIds: ProducerIds;
   readonly #balancer: LeaderBalancer;
-  readonly #gap: GapDetector;
+  readonly #turn: TurnLoop;
+  readonly #readiness: Readiness;
   readonly #wal: Wal;
   readonly #ticker: NodeJS.Timeout;
   #metadata: MetadataGroup | null = null;
-  #isTurnWanted = false;
-  #isInTurn = false;
-  /** By shard: the image offset up to which its folders follow. */
-  readonly #reconciled: number[];
-  #registeredAtMs = Number.POSITIVE_INFINITY;
-  #isReady = false;
+  /** Peers that said they are about to close. */
+  readonly #closing = new Set<NodeId>();
 
   constructor(config: BrokerConfig, directory: NodeDirectory) {
     this.#config = config;
@@ -91,10 +90,19 @@ class Broker implements RunningBroker {
     const knobs = replicationKnobs(cluster.settings);
     this.#logger = createLogger({ node: nodeId });
     this.#meta = takeIdentity(this.#disk, config);
-    this.#gap = new GapDetector(knobs.raft.electionTicksMin * TICK_MS, systemClock.monotonicMs());
+    this.#turn = new TurnLoop({
+      clock: systemClock,
+      gapMs: knobs.raft.electionTicksMin * TICK_MS,
+      onGap: () => this.#metadata?.replica.resumedAfterGap(),
+      onEnd: () => this.#drain(),
+    });
     this.#producerIds = new ProducerIds(nodeId);
-    this.#reconciled = new Array<number>(shards).fill(0);
-    this.#wal = Wal.open({ disk: this.#disk, directory: `${nodeDir}/wal/main` });
+    this.#readiness = new Readiness(nodeId, shards, systemClock);
+    this.#wal = Wal.open({
+      disk: this.#disk,
+      directory: `${nodeDir}/wal/main`,
+      fileBytes: MAIN_WAL_BYTES,
+    });
     this.#sockets = new SocketLayer({
       frameBytesMax: DEFAULT_PEER_KNOBS.frameBytesMax,
       outboundBytesMax: PEER_OUTBOUND_BYTES_MAX,
@@ -139,8 +147,7 @@ class Broker implements RunningBroker {
 
   async close(): Promise<void> {
     this.#logger.info({}, 'closing');
-    this.#metadata?.control.setReady(false);
-    this.#isReady = false;
+    this.#readiness.close(this.#control);
     this.#door.close();
     await this.#handOver();
     clearInterval(this.#ticker);
@@ -169,12 +176,12 @@ class Broker implements RunningBroker {
   #socketHandler(): SocketHandler {
     return {
       onFrame: (connId, bytes, start, length) => {
-        this.#beginTurn();
+        this.#turn.begin();
         const { peers } = this.#door;
         if (peers.owns(connId)) peers.onFrame(connId, bytes, start, length);
         else this.#links.onFrame(connId, bytes, start, length);
       },
-      onTurnEnd: () => this.#endTurn(),
+      onTurnEnd: () => this.#turn.end(),
       onOpened: (connId) => {
         if (this.#links.owns(connId)) this.#links.onOpened(connId);
         else this.#door.peers.onOpened(connId);
@@ -188,38 +195,24 @@ class Broker implements RunningBroker {
     };
   }
 
-  #beginTurn(): void {
-    if (this.#isInTurn) return;
-    this.#isInTurn = true;
-    if (this.#gap.look(systemClock.monotonicMs())) this.#metadata?.replica.resumedAfterGap();
-  }
-
-  #endTurn(): void {
-    this.#isInTurn = false;
+  #drain(): void {
     this.#metadata?.turn();
     this.#links.flush();
   }
 
-  #wantTurn(): void {
-    if (this.#isTurnWanted || this.#isInTurn) return;
-    this.#isTurnWanted = true;
-    setImmediate(() => {
-      this.#isTurnWanted = false;
-      this.#endTurn();
-    });
-  }
-
   #tick(): void {
-    this.#beginTurn();
+    this.#turn.begin();
     this.#links.tick();
     this.#door.peers.tick();
     this.#wal.tick();
     this.#metadata?.tick();
     if (this.#control !== null) {
       this.#balancer.tick(this.#control.image, this.#control.leaders);
-      this.#followReadiness(this.#control);
+      if (this.#readiness.follow(this.#control)) {
+        this.#logger.info({ uptimeMs: Math.round(process.uptime() * 1_000) }, 'ready');
+      }
     }
-    this.#endTurn();
+    this.#turn.end();
   }
 
   // --- wiring --------------------------------------------------------------------------------
@@ -243,11 +236,12 @@ class Broker implements RunningBroker {
         },
         onLinkDown: (peer, reason) => {
           this.#logger.info({ peer, reason }, 'peer down');
+          this.#closing.delete(peer);
           this.#metadata?.replica.onLinkDown(peer);
           this.#control?.onLinkDown(peer);
         },
         onLinkReady: (peer) => this.#metadata?.replica.onLinkUp(peer),
-        onRefused: (peer, reason) => this.#logger.warn({ peer, reason }, 'peer refused the link'),
+        onRefused: (peer, reason) => this.#onRefused(peer, reason),
       },
     });
   }
@@ -262,7 +256,14 @@ class Broker implements RunningBroker {
         this.#tellShard(shard, 'peer', { fd, greeting, leftover });
       },
       peerToMain: (connId, greeting) => this.#links.accept(connId, greeting),
+      onPeerRefused: ({ nodeId }, reason) => this.#onRefused(nodeId, reason),
     });
+  }
+
+  /** There will be no link with a peer, by its word or by ours. */
+  #onRefused(peer: NodeId, reason: RefusalReason): void {
+    this.#logger.warn({ peer, reason }, 'link refused');
+    if (reason === 'other-cluster') this.#founding.onOtherCluster(peer);
   }
 
   #hello(): PeerHello {
@@ -291,13 +292,18 @@ class Broker implements RunningBroker {
       const on = <N extends keyof MainNotices>(name: N, take: (n: MainNotices[N]) => void): void =>
         link.onNotice(name, (payload) => take(payload as MainNotices[N]));
       on('leadership', (facts) => this.#control?.announceLeaders(facts));
-      on('reconciled', ({ shard, offset }) => this.#onReconciled(shard, offset));
+      on('reconciled', ({ shard, offset }) => {
+        this.#control?.setReconciled(this.#readiness.shardFollowed(shard, offset));
+      });
       const serve = (name: string, work: (payload: unknown) => Promise<unknown>): void =>
         link.onRequest(name, work);
-      serve('control', (payload) => this.#decide(payload as ControlCall));
+      serve('control', (call) => decide(this.#control, systemClock, call as ControlCall));
       serve('producer-id', () => this.#producerIds.next(this.#control));
       serve('status', () => this.#status());
-      serve('admin', (payload) => this.#admin(payload as string));
+      serve('admin', async (command) => {
+        this.#tellOwner(parseTransfer(this.#control, command as string));
+        return '{}';
+      });
     }
     return pool;
   }
@@ -336,7 +342,7 @@ class Broker implements RunningBroker {
       random: this.#random.fork(),
       logger: this.#logger,
       events: this.#controlEvents(),
-      wantTurn: () => this.#wantTurn(),
+      wantTurn: () => this.#turn.want(),
       onFailed: (error) => {
         throw error;
       },
@@ -358,8 +364,7 @@ class Broker implements RunningBroker {
       },
       onLeaders: (entries) => this.#tellAll('leaders', entries),
       onState: () => {
-        this.#tellAll('controller', this.#control?.controllerId ?? -1);
-        this.#noteRegistration();
+        this.#tellAll('controller', this.#control?.controllerId ?? LEADER_NONE);
       },
       onFailed: (error) => {
         throw error;
@@ -377,72 +382,11 @@ class Broker implements RunningBroker {
     this.#logger.info({ clusterId }, 'cluster id');
   }
 
-  #noteRegistration(): void {
-    const isRegistered = this.#control?.registration === 'registered';
-    if (!isRegistered) this.#registeredAtMs = Number.POSITIVE_INFINITY;
-    else if (this.#registeredAtMs === Number.POSITIVE_INFINITY) {
-      this.#registeredAtMs = systemClock.monotonicMs();
-    }
-  }
-
   #onControl(from: number, message: unknown): void {
     const { kind } = message as { kind?: unknown };
-    if (kind === 'founding') this.#founding.onMessage(from, message as FoundingMessage);
+    if (kind === 'closing') this.#closing.add(from);
+    else if (kind === 'founding') this.#founding.onMessage(from, message as FoundingMessage);
     else this.#control?.onControl(from, message as ControlMessage);
-  }
-
-  #onReconciled(shard: number, offset: number): void {
-    this.#reconciled[shard] = offset;
-    const slowest = Math.min(...this.#reconciled);
-    this.#control?.setReconciled(slowest);
-  }
-
-  /** Ready: registered, every shard has followed the image that says so, and leaders are found. */
-  #followReadiness(control: ControlPlane): void {
-    const { image } = control;
-    const broker = image.brokers.get(this.#config.nodeId);
-    if (control.registration !== 'registered' || broker === undefined) {
-      this.#isReady = false;
-      return;
-    }
-    const hasFollowed = Math.min(...this.#reconciled) > broker.registeredAt;
-    if (hasFollowed && !this.#isAnnounced) {
-      this.#isAnnounced = true;
-      control.setReady(true);
-    }
-    if (this.#isReady || broker.isFenced || !hasFollowed) return;
-    const waitedMs = systemClock.monotonicMs() - this.#registeredAtMs;
-    this.#isReady = waitedMs > LEADERS_WAIT_MS || this.#hasLeaders(control);
-    if (this.#isReady) this.#logger.info({ uptimeMs: Math.round(process.uptime() * 1_000) }, 'ready');
-  }
-
-  #isAnnounced = false;
-
-  #hasLeaders({ image, leaders }: ControlPlane): boolean {
-    for (const { topicId, partitions } of image.topics.values()) {
-      for (const { partition, replicas } of partitions) {
-        const isHere = replicas.some(({ nodeId }) => nodeId === this.#config.nodeId);
-        if (isHere && (leaders.get(topicId, partition)?.leaderId ?? -1) === -1) return false;
-      }
-    }
-    return true;
-  }
-
-  // --- what shards ask -----------------------------------------------------------------------
-
-  async #decide({ operation, timeoutMs }: ControlCall): Promise<unknown> {
-    const control = this.#control;
-    if (control === null) throw new LograftError('TIMED_OUT', 'this node is starting');
-    const deadlineMs = systemClock.monotonicMs() + timeoutMs;
-    const result = await control.request(operation, timeoutMs);
-    const isDryRun = 'isValidateOnly' in operation && operation.isValidateOnly;
-    if (!isDryRun) {
-      // When the client hears of it every broker should know it, with leaders (trap 11).
-      const leftMs = Math.max(0, deadlineMs - systemClock.monotonicMs());
-      const touched = control.image.appliedOffset >= result.offset ? newTopics(result.value) : [];
-      await control.awaitEverywhere(result.offset, touched, leftMs);
-    }
-    return result;
   }
 
   async #status(): Promise<string> {
@@ -451,7 +395,7 @@ class Broker implements RunningBroker {
       config: this.#config,
       directoryId: this.#meta.directoryId,
       state: this.#state(),
-      isReady: this.#isReady,
+      isReady: this.#readiness.isReady,
       control: this.#control,
       shards,
     });
@@ -464,43 +408,33 @@ class Broker implements RunningBroker {
     return registration === 'registered' ? 'running' : 'starting';
   }
 
-  async #admin(text: string): Promise<string> {
-    const command = JSON.parse(text) as { op?: string; topic?: string; partition?: number; to?: number };
-    const topic = this.#control?.image.topics.get(command.topic ?? '');
-    const { partition, to } = command;
-    if (command.op !== 'transfer-leader' || topic === undefined) {
-      throw new LograftError('INVALID_REQUEST', `unknown admin command ${text}`);
-    }
-    if (partition === undefined || to === undefined) {
-      throw new LograftError('INVALID_REQUEST', 'transfer-leader needs a partition and a node');
-    }
-    this.#tellOwner({ topicId: topic.topicId, partition, to });
-    return '{}';
-  }
-
   // --- closing -------------------------------------------------------------------------------
 
-  /** Leaders move to other nodes, so that clients are served on; bounded, and skipped when alone. */
+  /** Leaders move to nodes that stay, so that clients are served on; bounded. */
   async #handOver(): Promise<void> {
-    if (!this.#config.cluster.nodes.some(({ id }) => this.#links.isUp(id))) return;
-    this.#metadata?.replica.transferLeadership();
     const deadlineMs = systemClock.monotonicMs() + SHUTDOWN_TRANSFER_MS;
+    this.#metadata?.replica.retire();
+    for (const { id } of this.#config.cluster.nodes) this.#links.sendControl(id, { kind: 'closing' });
+    this.#turn.want();
     while (systemClock.monotonicMs() < deadlineMs) {
-      await this.#shards.requestAll('transfer-all', null);
-      const facts = (await this.#shards.requestAll('facts', null)) as ShardFacts[];
-      const leads = facts.some(({ partitions }) => partitions.some(({ role }) => role === 'leader'));
-      if (!leads) return;
+      const successors = this.#successors();
+      // Alone, or everybody closes: there is nobody to hand over to.
+      if (successors.length === 0) return;
+      const mayLead = (nodeId: NodeId): boolean => successors.includes(nodeId);
+      this.#metadata?.replica.transferLeadership(undefined, mayLead);
+      const leading = (await this.#shards.requestAll('retire', successors)) as number[];
+      const isController = this.#metadata?.replica.role === 'leader';
+      if (!isController && leading.every((count) => count === 0)) return;
       await new Promise((resolve) => setTimeout(resolve, TRANSFER_POLL_MS));
     }
   }
-}
 
-/** Ids of topics whose leaders a client will ask for next. */
-function newTopics(value: unknown): string[] {
-  if (!Array.isArray(value)) return [];
-  return value
-    .map((outcome: { error?: unknown; topicId?: unknown; partitions?: unknown }) =>
-      outcome.error === null && 'partitions' in outcome ? outcome.topicId : null,
-    )
-    .filter((topicId) => typeof topicId === 'string');
+  /** Nodes that are linked, not fenced and not closing themselves. */
+  #successors(): NodeId[] {
+    const brokers = [...(this.#control?.image.brokers.values() ?? [])];
+    return brokers
+      .filter(({ nodeId, isFenced }) => !isFenced && !this.#closing.has(nodeId))
+      .filter(({ nodeId }) => this.#links.isUp(nodeId))
+      .map(({ nodeId }) => nodeId);
+  }
 }

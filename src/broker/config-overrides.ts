@@ -12,8 +12,6 @@ import { allowedKeys, nearestName, wantedType } from './config-schema.js';
 export type Override = {
   /** How the user gave it: `--set num.partitions=6`. */
   readonly label: string;
-  /** The same as `--set` would take it: `num.partitions=6`. */
-  readonly text: string;
   /** `nodes` paths carry the node's id, not its index in the list. */
   readonly path: readonly string[];
   readonly value: string | number | boolean;
@@ -49,7 +47,7 @@ function setOverride(text: string): Override {
     const advice = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
     throw invalid(`--set ${text}: there is no setting "${key}"${advice}`);
   }
-  return { label: `--set ${text}`, text, path, value: typed(path, text.slice(equals + 1).trim()) };
+  return { label: `--set ${text}`, path, value: typed(path, text.slice(equals + 1).trim()) };
 }
 
 function environmentOverrides(env: Readonly<Record<string, string | undefined>>): Override[] {
@@ -61,7 +59,7 @@ function environmentOverrides(env: Readonly<Record<string, string | undefined>>)
     const path = pathOf(key);
     if (path !== undefined) {
       const value = typed(path, text.trim());
-      found.push({ label: `${name}=${text}`, text: `${key}=${text}`, path, value });
+      found.push({ label: `${name}=${text}`, path, value });
       continue;
     }
     // Other programs may use the prefix, so only what looks like a slip is refused.

@@ -5,7 +5,7 @@
  */
 import { Ajv, type ErrorObject } from 'ajv';
 import Type, { type Static } from 'typebox';
-import { SettingsSchema } from './settings.js';
+import { type BrokerSettings, SETTING_SHAPES } from './settings.js';
 
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
 const Host = Type.String({ minLength: 1, maxLength: 255, pattern: '^[A-Za-z0-9._:-]+$' });
@@ -24,6 +24,13 @@ const NodeSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** The registry's shapes are JSON schema already. */
+const SettingsSchema = Type.Unsafe<Partial<BrokerSettings>>({
+  type: 'object',
+  properties: SETTING_SHAPES,
+  additionalProperties: false,
+});
+
 export const ClusterFileSchema = Type.Object(
   {
     clusterName: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
@@ -31,7 +38,7 @@ export const ClusterFileSchema = Type.Object(
     host: Type.Optional(Host),
     basePort: Type.Optional(Port),
     nodes: Type.Optional(Type.Array(NodeSchema, { minItems: 1, maxItems: 99 })),
-    settings: Type.Optional(Type.Partial(SettingsSchema, { additionalProperties: false })),
+    settings: Type.Optional(SettingsSchema),
   },
   { additionalProperties: false },
 );
@@ -59,7 +66,7 @@ export function checkClusterFile(value: unknown): readonly SchemaFinding[] {
 }
 
 const PARENTS: Readonly<Record<string, { properties: object }>> = {
-  settings: SettingsSchema,
+  settings: { properties: SETTING_SHAPES },
   nodes: NodeSchema,
 };
 

@@ -7,7 +7,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { LograftError } from '../base/errors.js';
 import type { NodeId } from '../base/units.js';
 import { isLoopback, isWildcard, normalHost } from './addresses.js';
@@ -15,9 +14,9 @@ import { type ParsedClusterFile, parseClusterFile } from './config-file.js';
 import type { Override } from './config-overrides.js';
 import { overridesOf } from './config-overrides.js';
 import type { ClusterFile, NodeEntry } from './config-schema.js';
+import { DEFAULT_BASE_PORT, packagedConfigFile } from './node-config.js';
 import { type BrokerSettings, defaultSettings, type SettingName } from './settings.js';
 
-export const DEFAULT_BASE_PORT = 9092;
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_DATA_DIR = 'data';
 const DEFAULT_NODES: readonly NodeEntry[] = [{ id: 1 }, { id: 2 }, { id: 3 }];
@@ -101,25 +100,6 @@ export function loadClusterConfig(options: LoadOptions): ClusterConfig {
   };
 }
 
-/** Environment and `--set` overrides together as `k=v`, in rising precedence. */
-export function overrideTexts(env: LoadOptions['env'], sets: readonly string[]): string[] {
-  return overridesOf(env, sets).map((override) => override.text);
-}
-
-/** The part of one node. Throws LograftError CONFIG_INVALID when the cluster has no such node. */
-export function brokerConfig(cluster: ClusterConfig, nodeId: NodeId): BrokerConfig {
-  const node = cluster.nodes.find((candidate) => candidate.id === nodeId);
-  if (node === undefined) {
-    const known = cluster.voters.join(', ');
-    throw invalid(`${cluster.configFile} has no node ${nodeId}; its nodes are ${known}`);
-  }
-  return { nodeId, node, nodeDir: nodeDirectory(cluster.dataDir, nodeId), cluster };
-}
-
-export function nodeDirectory(dataDir: string, nodeId: NodeId): string {
-  return join(dataDir, `node-${nodeId}`);
-}
-
 /** Absolute path of the cluster.yml to use. Throws CONFIG_INVALID when a named one is missing. */
 export function findConfigFile(cwd: string, named?: string): string {
   if (named !== undefined) {
@@ -129,10 +109,6 @@ export function findConfigFile(cwd: string, named?: string): string {
   }
   const local = join(cwd, 'cluster.yml');
   return existsSync(local) ? local : packagedConfigFile();
-}
-
-export function packagedConfigFile(): string {
-  return fileURLToPath(new URL('../../cluster.yml', import.meta.url));
 }
 
 /**

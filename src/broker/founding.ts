@@ -45,6 +45,9 @@ const FILE = 'quorum-voters';
 export class Founding {
   readonly #options: FoundingOptions;
   readonly #heard = new Map<NodeId, DirectoryId>();
+  /** Peers of another cluster; kept until one of this cluster has been met. */
+  readonly #strange = new Set<NodeId>();
+  #isAmongFriends = false;
   #voters: readonly VoterId[] | null;
   #state: FoundingState = 'gathering';
 
@@ -63,14 +66,36 @@ export class Founding {
     return this.#voters;
   }
 
+  /** @throws LograftError DIRECTORY_FOREIGN when the list on disk is not of this cluster's nodes */
   start(): void {
     this.#heard.set(this.#options.self.nodeId, this.#options.self.directoryId);
-    if (this.#voters === null) this.#maybeFound();
-    else this.#decide(this.#voters);
+    if (this.#voters === null) {
+      this.#maybeFound();
+      return;
+    }
+    this.#checkVoters(this.#voters);
+    this.#decide(this.#voters);
   }
 
   onLinkUp(nodeId: NodeId): void {
+    this.#isAmongFriends = true;
     this.#say(nodeId);
+  }
+
+  /**
+   * This node and a peer have different cluster ids, and either may be the one that is wrong. When a
+   * majority disagrees with a node that nobody has agreed with, it is this one.
+   * @throws LograftError DIRECTORY_FOREIGN
+   */
+  onOtherCluster(nodeId: NodeId): void {
+    const { voterIds, directory } = this.#options;
+    this.#strange.add(nodeId);
+    if (this.#isAmongFriends || this.#strange.size * 2 <= voterIds.length) return;
+    throw new LograftError(
+      'DIRECTORY_FOREIGN',
+      `${directory} belongs to another cluster than nodes ${[...this.#strange].sort().join(', ')}`,
+      'give this node its own data directory, or correct the addresses in cluster.yml',
+    );
   }
 
   onMessage(from: NodeId, message: FoundingMessage): void {
@@ -113,6 +138,19 @@ export class Founding {
   #say(nodeId: NodeId): void {
     const { self, send } = this.#options;
     send(nodeId, { kind: 'founding', directoryId: self.directoryId, voters: this.#voters });
+  }
+
+  #checkVoters(voters: readonly VoterId[]): void {
+    const { voterIds, directory } = this.#options;
+    const listed = voters.map(({ nodeId }) => nodeId).join(', ');
+    const isSame =
+      voters.length === voterIds.length && voters.every(({ nodeId }) => voterIds.includes(nodeId));
+    if (isSame) return;
+    throw new LograftError(
+      'DIRECTORY_FOREIGN',
+      `${directory} belongs to a cluster of the nodes ${listed}, not of ${voterIds.join(', ')}`,
+      'give this node its own data directory, or the cluster its former nodes',
+    );
   }
 
   #write(voters: readonly VoterId[]): void {

@@ -6,7 +6,12 @@
 import { LograftError } from '../base/errors.js';
 import type { ConnectionId, SocketLayer } from '../native/sockets.js';
 import { PeerDoor } from '../replication/peer-door.js';
-import { type Greeting, MAIN_SHARD, type PeerHello } from '../replication/peer-frame.js';
+import {
+  type Greeting,
+  MAIN_SHARD,
+  type PeerHello,
+  type RefusalReason,
+} from '../replication/peer-frame.js';
 import type { NodeConfig } from './config.js';
 import { TICK_MS } from './knobs.js';
 
@@ -27,6 +32,7 @@ export type FrontDoorOptions = {
   ) => void;
   /** A peer's connection for the main thread itself; it stays in this socket layer. */
   readonly peerToMain: (connId: ConnectionId, greeting: Greeting) => void;
+  readonly onPeerRefused: (from: PeerHello, reason: RefusalReason) => void;
 };
 
 export class FrontDoor {
@@ -38,12 +44,13 @@ export class FrontDoor {
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
-    const { sockets, self } = options;
+    const { sockets, self, onPeerRefused } = options;
     this.peers = new PeerDoor({
       sockets,
       self,
       helloTicksMax: HELLO_MS_MAX / TICK_MS,
       route: (connId, greeting) => this.#route(connId, greeting),
+      onRefused: onPeerRefused,
     });
   }
 

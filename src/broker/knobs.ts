@@ -13,6 +13,7 @@ export function replicationKnobs(settings: BrokerSettings): ReplicationKnobs {
   return {
     raft: {
       ...DEFAULT_RAFT_KNOBS,
+      isEager: true,
       heartbeatTicks,
       electionTicksMin,
       electionTicksMax: electionTicksMin * 2,

@@ -2,10 +2,8 @@
  * The registry of broker settings: name, type, bounds, default, unit and meaning, under Kafka's own
  * names where Kafka has one. Its one promise: a setting exists for cluster.yml, `--set`, the
  * environment and DescribeConfigs exactly when it stands here, and no default is written elsewhere.
- * Pure data; any thread.
+ * Pure data without a library, because every thread of every node loads it.
  */
-import Type, { type Static } from 'typebox';
-
 const INT32_MAX = 2 ** 31 - 1;
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -17,23 +15,34 @@ export type Unit = 'bytes' | 'ms' | 'minutes' | 'seconds' | 'count' | 'none';
 
 type Bounds = { readonly min: number; readonly max?: number };
 
+/** One setting as JSON schema says it; `Value` only carries the type. */
+export type SettingShape<Value extends SettingValue = SettingValue> = {
+  readonly type?: 'integer' | 'boolean';
+  readonly enum?: readonly string[];
+  readonly default: Value;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly unit: Unit;
+  readonly description: string;
+};
+
 /** A whole number. `max` defaults to the greatest integer a JavaScript number holds exactly. */
-function whole(unit: Unit, value: number, bounds: Bounds, doc: string) {
-  return Type.Integer({
-    default: value,
-    minimum: bounds.min,
-    maximum: bounds.max ?? Number.MAX_SAFE_INTEGER,
-    unit,
-    description: doc,
-  });
+function whole(unit: Unit, value: number, bounds: Bounds, doc: string): SettingShape<number> {
+  const maximum = bounds.max ?? Number.MAX_SAFE_INTEGER;
+  const { min: minimum } = bounds;
+  return { type: 'integer', default: value, minimum, maximum, unit, description: doc };
 }
 
-function flag(value: boolean, doc: string) {
-  return Type.Boolean({ default: value, unit: 'none', description: doc });
+function flag(value: boolean, doc: string): SettingShape<boolean> {
+  return { type: 'boolean', default: value, unit: 'none', description: doc };
 }
 
-function choice<const T extends string[]>(values: T, value: T[number], doc: string) {
-  return Type.Enum(values, { default: value, unit: 'none', description: doc });
+function choice<const T extends string>(
+  values: readonly T[],
+  value: NoInfer<T>,
+  doc: string,
+): SettingShape<T> {
+  return { enum: values, default: value, unit: 'none', description: doc };
 }
 
 const TOPIC_SETTINGS = {
@@ -297,14 +306,19 @@ const GROUP_SETTINGS = {
   ),
 };
 
-export const SettingsSchema = Type.Object(
-  { ...TOPIC_SETTINGS, ...NODE_SETTINGS, ...CLIENT_SETTINGS, ...GROUP_SETTINGS },
-  { additionalProperties: false },
-);
+/** Every setting by name, in the order of this file. */
+export const SETTING_SHAPES = {
+  ...TOPIC_SETTINGS,
+  ...NODE_SETTINGS,
+  ...CLIENT_SETTINGS,
+  ...GROUP_SETTINGS,
+};
 
+export type SettingName = keyof typeof SETTING_SHAPES;
 /** Every setting with its value, e.g. `settings['num.partitions']`. */
-export type BrokerSettings = Static<typeof SettingsSchema>;
-export type SettingName = keyof BrokerSettings;
+export type BrokerSettings = {
+  -readonly [Name in SettingName]: (typeof SETTING_SHAPES)[Name]['default'];
+};
 export type SettingValue = number | boolean | string;
 
 /** What DescribeConfigs, `--set` and the documentation read of one setting. */
@@ -320,19 +334,9 @@ export type SettingInfo = {
   readonly maximum: number | null;
 };
 
-type PropertyShape = {
-  readonly type?: string;
-  readonly enum?: readonly string[];
-  readonly default: SettingValue;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly unit: Unit;
-  readonly description: string;
-};
-
 /** All settings in the order of the registry. */
-export const SETTINGS: readonly SettingInfo[] = Object.entries(SettingsSchema.properties).map(
-  ([name, schema]) => settingInfo(name as SettingName, schema as unknown as PropertyShape),
+export const SETTINGS: readonly SettingInfo[] = Object.entries(SETTING_SHAPES).map(
+  ([name, shape]) => settingInfo(name as SettingName, shape),
 );
 
 const BY_NAME: ReadonlyMap<string, SettingInfo> = new Map(SETTINGS.map((s) => [s.name, s]));
@@ -346,7 +350,7 @@ export function defaultSettings(): BrokerSettings {
   return Object.fromEntries(SETTINGS.map((s) => [s.name, s.defaultValue])) as BrokerSettings;
 }
 
-function settingInfo(name: SettingName, shape: PropertyShape): SettingInfo {
+function settingInfo(name: SettingName, shape: SettingShape): SettingInfo {
   return {
     name,
     type: kafkaType(shape),
@@ -359,7 +363,7 @@ function settingInfo(name: SettingName, shape: PropertyShape): SettingInfo {
   };
 }
 
-function kafkaType(shape: PropertyShape): SettingInfo['type'] {
+function kafkaType(shape: SettingShape): SettingInfo['type'] {
   if (shape.enum !== undefined) return 'string';
   if (shape.type === 'boolean') return 'boolean';
   return (shape.maximum ?? 0) > INT32_MAX ? 'long' : 'int';

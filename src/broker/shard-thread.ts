@@ -8,6 +8,7 @@ import { systemClock } from '../base/clock.js';
 import type { VoterId } from '../base/group.js';
 import { PEER_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import { Prng } from '../base/prng.js';
+import type { NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
 import { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
 import { GroupHost } from '../groups/group-host.js';
@@ -20,7 +21,6 @@ import { createLogger, type Logger } from '../observability/logger.js';
 import { PartitionRouter } from '../partition/router.js';
 import { Shard } from '../partition/shard.js';
 import { ThreadLink } from '../partition/thread-link.js';
-import { GapDetector } from '../replication/gap.js';
 import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
 import { recordChecksum } from './checksum.js';
 import { configReader, topicDefaults } from './config-reader.js';
@@ -31,6 +31,7 @@ import { LocalReplicas } from './local-replicas.js';
 import { shardHandlerContext } from './shard-context.js';
 import { ShardView } from './shard-view.js';
 import type { MainNotices, ShardFacts, ShardInit, ShardNotices } from './thread-messages.js';
+import { TurnLoop } from './turn-loop.js';
 
 /** Ticks between two looks at in-sync sets, idle connections and the like. */
 const HOUSEKEEPING_TICKS = 5;
@@ -49,10 +50,8 @@ class ShardThread {
   readonly #local: LocalReplicas;
   readonly #gateway: KafkaGateway;
   readonly #reporter: LeadershipReporter;
-  readonly #gap: GapDetector;
+  readonly #turn: TurnLoop;
   readonly #ticker: NodeJS.Timeout;
-  #isTurnWanted = false;
-  #isInTurn = false;
   #ticks = 0;
 
   constructor(init: ShardInit) {
@@ -66,10 +65,12 @@ class ShardThread {
     this.#logger = createLogger({ node: nodeId, shard: index });
     this.#main = new ThreadLink(init.main);
     const others = init.shards.map((port) => (port === null ? null : new ThreadLink(port)));
-    this.#gap = new GapDetector(
-      knobs.raft.electionTicksMin * TICK_MS,
-      systemClock.monotonicMs(),
-    );
+    this.#turn = new TurnLoop({
+      clock: systemClock,
+      gapMs: knobs.raft.electionTicksMin * TICK_MS,
+      onGap: () => this.#onGap(),
+      onEnd: () => this.#drain(),
+    });
     this.#sockets = new SocketLayer({
       frameBytesMax: settings['socket.request.max.bytes'],
       outboundBytesMax: PEER_OUTBOUND_BYTES_MAX,
@@ -109,7 +110,7 @@ class ShardThread {
         this.#reporter.note(partition);
         this.#groups.leadershipChanged(partition);
       },
-      wantTurn: () => this.#wantTurn(),
+      wantTurn: () => this.#turn.want(),
     });
     this.#local = new LocalReplicas(this.#disk, nodeDir, this.#logger);
     this.#local.scan(index, shards);
@@ -142,11 +143,11 @@ class ShardThread {
   #socketHandler(): SocketHandler {
     return {
       onFrame: (connId, bytes, start, length) => {
-        this.#beginTurn();
+        this.#turn.begin();
         if (this.#gateway.owns(connId)) this.#gateway.onFrame(connId, bytes, start, length);
         else this.#links.onFrame(connId, bytes, start, length);
       },
-      onTurnEnd: () => this.#endTurn(),
+      onTurnEnd: () => this.#turn.end(),
       onOpened: (connId) => this.#links.onOpened(connId),
       onAccepted: () => {},
       onClosed: (connId, reason) => this.#onClosed(connId, reason),
@@ -159,39 +160,24 @@ class ShardThread {
     else this.#links.onClosed(connId, reason);
   }
 
-  /** Before any message is worked on: was this process standing still? */
-  #beginTurn(): void {
-    if (this.#isInTurn) return;
-    this.#isInTurn = true;
-    if (!this.#gap.look(systemClock.monotonicMs())) return;
+  #onGap(): void {
     this.#logger.warn({}, 'the process stood still: leading nothing until a quorum confirms');
     this.#shard.resumedAfterGap();
   }
 
-  #endTurn(): void {
-    this.#isInTurn = false;
+  #drain(): void {
     this.#shard.turn();
     this.#links.flush();
     this.#reporter.flush();
   }
 
-  /** Something changed outside a socket turn: end one before the loop goes round again. */
-  #wantTurn(): void {
-    if (this.#isTurnWanted || this.#isInTurn) return;
-    this.#isTurnWanted = true;
-    setImmediate(() => {
-      this.#isTurnWanted = false;
-      this.#endTurn();
-    });
-  }
-
   #tick(): void {
-    this.#beginTurn();
+    this.#turn.begin();
     this.#ticks++;
     this.#links.tick();
     this.#shard.tick();
     if (this.#ticks % HOUSEKEEPING_TICKS === 0) this.#keepHouse();
-    this.#endTurn();
+    this.#turn.end();
   }
 
   #keepHouse(): void {
@@ -233,7 +219,11 @@ class ShardThread {
     const router = new PartitionRouter({
       index,
       links: others,
-      local: (group) => this.#shard.find(group),
+      local: (group) => {
+        // Requests also come from timers and from other shards, outside of a socket's turn.
+        this.#turn.look();
+        return this.#shard.find(group);
+      },
       readRange,
     });
     const groups = new GroupRouter({
@@ -272,9 +262,8 @@ class ShardThread {
     });
     this.#main.onCall('barrier', (_payload, answer) => answer(null));
     this.#main.onCall('facts', (_payload, answer) => answer(this.#facts()));
-    this.#main.onCall('transfer-all', (_payload, answer) => {
-      this.#shard.transferAll();
-      answer(null);
+    this.#main.onCall('retire', (successors, answer) => {
+      answer(this.#shard.retire(new Set(successors as NodeId[])));
     });
     this.#main.onCall('close', (_payload, answer) => {
       void this.#close().then(() => answer(null));
@@ -291,7 +280,9 @@ class ShardThread {
 
   #facts(): ShardFacts {
     const sockets = this.#sockets.counters();
-    const counters = { ...sockets, ...fileCounters(), clients: this.#gateway.connectionCount };
+    const { syncCount } = this.#disk;
+    const clients = this.#gateway.connectionCount;
+    const counters = { ...sockets, ...fileCounters(), syncCount, clients };
     const strays = this.#init.index === 0 ? this.#local.strays() : [];
     return { partitions: this.#shard.facts(), strays, counters };
   }

@@ -4,12 +4,13 @@
  */
 import { LograftError } from '../base/errors.js';
 import type { RunningBroker } from '../broker/broker.js';
-import { brokerConfig, loadClusterConfig } from '../broker/config.js';
+import type { ClusterConfig } from '../broker/config.js';
+import { brokerConfig, readResolvedConfig } from '../broker/node-config.js';
 import { SETTINGS } from '../broker/settings.js';
 import { watchSupervisor } from '../broker/supervision.js';
 import type { LaunchOptions } from './cluster/launch.js';
 import { usage } from './options.js';
-import { EXIT, type Output, table } from './output.js';
+import { EXIT, errorText, type Output, table } from './output.js';
 
 /** A close that takes longer hangs; data that was acknowledged is safe without it. */
 const CLOSE_MS_MAX = 7_000;
@@ -17,12 +18,28 @@ const CLOSE_MS_MAX = 7_000;
 export type BrokerOptions = LaunchOptions & {
   readonly id?: number;
   readonly listSettings?: boolean;
+  /** What `lograft up` decided, in place of every other source. */
+  readonly resolved?: string;
 };
 
 export async function broker(output: Output, options: BrokerOptions): Promise<number> {
   if (options.listSettings === true) return listSettings(output);
   if (options.id === undefined) throw usage('broker: which node? --id N');
-  const cluster = loadClusterConfig({
+  const config = brokerConfig(await clusterConfig(options), options.id);
+  const ending = endRequest();
+  process.once('uncaughtException', endWithReason);
+  const { startBroker } = await import('../broker/broker.js');
+  const running = await Promise.race([startBroker(config), ending.then(() => null)]);
+  if (running === null) return EXIT.done;
+  await ending;
+  await closeInTime(running);
+  return EXIT.done;
+}
+
+async function clusterConfig(options: BrokerOptions): Promise<ClusterConfig> {
+  if (options.resolved !== undefined) return readResolvedConfig(options.resolved);
+  const { loadClusterConfig } = await import('../broker/config.js');
+  return loadClusterConfig({
     cwd: process.cwd(),
     env: process.env,
     file: options.config,
@@ -32,14 +49,12 @@ export async function broker(output: Output, options: BrokerOptions): Promise<nu
     basePort: options.basePort,
     isInsecure: options.insecure,
   });
-  const config = brokerConfig(cluster, options.id);
-  const ending = endRequest();
-  const { startBroker } = await import('../broker/broker.js');
-  const running = await Promise.race([startBroker(config), ending.then(() => null)]);
-  if (running === null) return EXIT.done;
-  await ending;
-  await closeInTime(running);
-  return EXIT.done;
+}
+
+/** A thread died or an invariant broke: nothing here can be trusted, the others take over. */
+function endWithReason(error: Error): void {
+  process.stderr.write(`${errorText(error, 'text')}\n`);
+  process.exit(EXIT.failed);
 }
 
 /** Resolves when this process is asked to end, or nobody is left to ask it. */

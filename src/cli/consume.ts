@@ -36,7 +36,7 @@ export async function consume(
   if (group !== undefined && options.partition !== undefined) {
     throw usage('-g and -p exclude each other: the group decides who reads which partition');
   }
-  const client = new KafkaClient({ bootstrap: bootstrapOf(options) });
+  const client = new KafkaClient({ bootstrap: await bootstrapOf(options) });
   const run = new ConsumeRun(client, topic, options, output);
   const onSignal = () => run.interrupt();
   process.on('SIGINT', onSignal);

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LograftError } from '../base/errors.js';
 import { Prng } from '../base/prng.js';
-import { packagedConfigFile } from '../broker/config.js';
+import { packagedConfigFile } from '../broker/node-config.js';
 import { planLaunch } from './cluster/launch.js';
 import { type LocatedCluster, locateCluster } from './cluster/locate.js';
 import { Supervisor } from './cluster/supervisor.js';
@@ -114,7 +114,7 @@ async function tell(story: Story): Promise<DemoReport> {
   const { supervisor, dataDir, narrate, options } = story;
   narrate('starting three nodes');
   await supervisor.start();
-  const cluster = locateCluster({ data: dataDir });
+  const cluster = await locateCluster({ data: dataDir });
   const bootstrap = cluster.state.nodes.map((node) => node.kafka);
   const client = new KafkaClient({ bootstrap, connectTimeoutMs: 1_000 });
   try {
@@ -174,7 +174,7 @@ async function playRound(
   fault: Extract<Fault, 'kill' | 'pause'>,
 ): Promise<number> {
   const partition = random.int(0, PARTITIONS);
-  const current = locateCluster({ data: dataDir });
+  const current = await locateCluster({ data: dataDir });
   const leader = await findTarget(current, 'leader', { topic: TOPIC, partition });
   writer.takeGapMs(partition);
   const pid = await applyFault(leader, fault);
@@ -251,7 +251,7 @@ function reportText(report: DemoReport): string {
   return [
     `${acked} records acknowledged; leaders killed: ${faults.kill}, paused: ${faults.pause}`,
     `lost ${lost}, changed ${changed}, duplicated ${duplicated}`,
-    `without its leader a partition is silent for ${gapsMs.p50} (median), ${gapsMs.p99} ms at most`,
+    `a partition without its leader: silent ${gapsMs.p50} ms (median), ${gapsMs.p99} ms at most`,
     ok ? 'every promise held' : 'A PROMISE WAS BROKEN',
   ].join('\n');
 }

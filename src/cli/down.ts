@@ -18,7 +18,7 @@ import { EXIT, type Output } from './output.js';
 const SUPERVISOR_MS = 11_000;
 
 export async function down(output: Output, options: WhereOptions): Promise<number> {
-  const dataDir = dataDirectoryOf(options);
+  const dataDir = await dataDirectoryOf(options);
   const state = readCluster(dataDir);
   const living = state === null ? [] : livingNodes(state);
   if (state === null || (living.length === 0 && !isSupervised(state))) {

@@ -182,7 +182,7 @@ async function withClient(
   options: WhereOptions,
   use: (client: KafkaClient) => Promise<number>,
 ): Promise<number> {
-  const client = new KafkaClient({ bootstrap: bootstrapOf(options) });
+  const client = new KafkaClient({ bootstrap: await bootstrapOf(options) });
   try {
     return await use(client);
   } finally {

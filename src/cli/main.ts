@@ -51,6 +51,7 @@ function defineCluster(): void {
     );
   withLaunch(command('broker', 'run one node in the foreground'))
     .option('--id <id>', 'which node of cluster.yml', wholeNumber('--id', 1, 9999))
+    .addOption(new Option('--resolved <file>').hideHelp())
     .option('--list-settings', 'print every setting with its default, unit and meaning')
     .action(
       action(async (output, options) => (await import('./broker.js')).broker(output, options)),
@@ -172,6 +173,24 @@ function defineClients(): void {
 }
 
 function defineTools(): void {
+  const log = program.command('log').description('look into segment files');
+  log
+    .command('verify <path>')
+    .description('check every batch of a segment file or of a partition')
+    .action(
+      action(async (output, _, [path]) =>
+        (await import('./log.js')).verifyLog(output, path as string),
+      ),
+    );
+  log
+    .command('dump <path>')
+    .description('print every batch of a segment file or of a partition')
+    .option('--records', 'records too')
+    .action(
+      action(async (output, options, [path]) =>
+        (await import('./log.js')).dumpLog(output, path as string, options),
+      ),
+    );
   command('demo', 'the whole story unattended: write, kill leaders, check every record')
     .option('--seed <number>', 'which partitions are hit', wholeNumber('--seed', 0), 1)
     .option('--rounds <count>', 'faults', wholeNumber('--rounds', 1, 50), 4)

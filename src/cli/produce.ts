@@ -34,7 +34,7 @@ export async function produce(
   options: ProduceOptions,
   input: AsyncIterable<Buffer> = process.stdin,
 ): Promise<number> {
-  const client = new KafkaClient({ bootstrap: bootstrapOf(options) });
+  const client = new KafkaClient({ bootstrap: await bootstrapOf(options) });
   const counts = { acked: 0, failed: 0 };
   let firstError: Error | null = null;
   try {

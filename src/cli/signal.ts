@@ -36,7 +36,7 @@ export async function sendFault(
   target: string,
   options: TargetOptions,
 ): Promise<number> {
-  const cluster = locateCluster(options);
+  const cluster = await locateCluster(options);
   if (livingNodes(cluster.state).length === 0) {
     throw new LograftError(
       'NOT_RUNNING',

@@ -37,7 +37,7 @@ export async function start(
   target: string,
   options: StartOptions,
 ): Promise<number> {
-  const cluster = locateCluster(options);
+  const cluster = await locateCluster(options);
   const { id } = await findTarget(cluster, target, options);
   const starting = startNode(cluster, id, {
     timeoutMs: options.timeout * 1000,
@@ -95,7 +95,7 @@ async function spawnRecorded(cluster: LocatedCluster, id: NodeId): Promise<Spawn
         `node ${id} is already running (pid ${process.pid})`,
       );
     }
-    spawned = spawnNode(dataDir, id, now.launch, isSupervised(now) ? now.supervisor : null);
+    spawned = spawnNode(dataDir, id, isSupervised(now) ? now.supervisor : null);
     return withNode(now, id, { process: spawned.process, hasFailed: false });
   });
   return spawned as SpawnedNode;

@@ -7,7 +7,7 @@ import { EXIT, formatBytes, type Output, table } from './output.js';
 export type StatusOptions = WhereOptions & { readonly internal?: boolean };
 
 export async function status(output: Output, options: StatusOptions): Promise<number> {
-  const { dataDir, state } = locateCluster(options);
+  const { dataDir, state } = await locateCluster(options);
   const all = await output.progress(() => 'asking the nodes', clusterStatus(dataDir, state));
   const shown = {
     ...all,

@@ -99,17 +99,31 @@ export type ConfigReader = {
   broker(names: readonly string[] | null): readonly ConfigEntry[];
 };
 
+/** External parts of a response: bytes of a file that follow by sendfile. */
+export type FileRange = { readonly fd: number; readonly filePosition: number };
+
 export type RequestInfo = {
   readonly apiVersion: number;
   readonly clientId: string | null;
   /** Address of the client, without its port. */
   readonly clientHost: string;
+  /** Called when the client has gone: who waits for something adds itself, and takes itself out. */
+  readonly onGone: Set<() => void>;
 };
+
+/** In place of an answer: closes the connection, with a reason for the log. */
+export class HangUp {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
 
 /** Calls `respond` exactly once, now or later; null means that nothing is sent (acks=0). */
 export type Handler<A extends Api> = (
   context: HandlerContext,
   request: Decoded<A['request']>,
   info: RequestInfo,
-  respond: (response: Encodable<A['response']> | null) => void,
+  respond: (response: Encodable<A['response']> | HangUp | null) => void,
 ) => void;

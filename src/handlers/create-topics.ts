@@ -15,16 +15,26 @@ type TopicAsked = CreateTopicsRequest['topics'][number];
 type TopicResult = CreateTopicsResponse['topics'][number];
 
 export const createTopics: Handler<typeof createTopicsApi> = (context, request, _info, respond) => {
-  const topics = request.topics.map(newTopic);
+  const gapped = request.topics
+    .filter(hasGap)
+    .map(({ name }) => refused(name, kafkaCode('INVALID_REPLICA_ASSIGNMENT'), GAP));
+  const topics = request.topics.filter((topic) => !hasGap(topic)).map(newTopic);
   const timeoutMs = Math.min(Math.max(request.timeoutMs, 0), CLIENT_WAIT_MS_MAX);
   answerControl(
     context.control({ kind: 'createTopics', topics, isValidateOnly: request.validateOnly }, timeoutMs),
-    (results) => respond({ topics: results.map(describe) }),
+    (results) => respond({ topics: [...gapped, ...results.map(describe)] }),
     (code, message) => {
-      respond({ topics: topics.map(({ name }) => refused(name, code, message)) });
+      respond({ topics: [...gapped, ...topics.map(({ name }) => refused(name, code, message))] });
     },
   );
 };
+
+const GAP = 'Partitions of a manual assignment must be numbered from 0 on without a gap.';
+
+function hasGap({ assignments }: TopicAsked): boolean {
+  const indexes = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
+  return assignments.some((_, i) => !indexes.has(i));
+}
 
 function newTopic(asked: TopicAsked): NewTopic {
   const byPartition = [...asked.assignments].sort((a, b) => a.partitionIndex - b.partitionIndex);

@@ -4,11 +4,11 @@
  * names all its partitions. Record bytes leave as external parts, mostly by sendfile.
  */
 import type { GroupKey } from '../base/group.js';
-import { CLIENT_WAIT_MS_MAX } from '../base/limits.js';
-import type { FetchOutcome } from '../partition/access.js';
+import { CLIENT_OUTBOUND_BYTES_MAX, CLIENT_WAIT_MS_MAX } from '../base/limits.js';
+import type { FetchOutcome, FetchRequest as PartitionFetch } from '../partition/access.js';
 import { fetchFailure } from '../partition/access.js';
 import type { FetchRequest, FetchResponse, fetchApi } from '../protocol/messages/fetch.js';
-import type { Handler, HandlerContext } from './context.js';
+import type { Handler, HandlerContext, RequestInfo } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
 
 type Wanted = {
@@ -18,35 +18,45 @@ type Wanted = {
   readonly partition: FetchRequest['topics'][number]['partitions'][number];
 };
 
-export const fetch: Handler<typeof fetchApi> = (context, request, _info, respond) => {
+export const fetch: Handler<typeof fetchApi> = (context, request, info, respond) => {
   if (request.sessionId !== 0) {
     respond({ errorCode: kafkaCode('FETCH_SESSION_ID_NOT_FOUND'), responses: [] });
     return;
   }
-  new FetchPoll(context, request, respond).start();
+  new FetchPoll(context, request, info, respond).start();
 };
+
+/** A poll that found too few bytes looks again, however often watermarks move, only this often. */
+const RETRY_MS = 5;
 
 /** One Fetch request from its arrival to its answer. */
 class FetchPoll {
   readonly #context: HandlerContext;
   readonly #request: FetchRequest;
+  readonly #info: RequestInfo;
   readonly #respond: (response: FetchResponse) => void;
   readonly #wanted: readonly Wanted[];
   readonly #bytesMax: number;
   #cancels: (() => void)[] = [];
   #timer: NodeJS.Timeout | null = null;
+  #attempts = 0;
+  #isAttempting = false;
+  /** The client waited as long as it wanted to. */
   #isOver = false;
-  #isAnswered = false;
+  /** Answered, or nobody is there to answer. */
+  #isEnded = false;
 
   constructor(
     context: HandlerContext,
     request: FetchRequest,
+    info: RequestInfo,
     respond: (response: FetchResponse) => void,
   ) {
     this.#context = context;
     this.#request = request;
+    this.#info = info;
     this.#respond = respond;
-    this.#bytesMax = Math.min(Math.max(request.maxBytes, 0), context.settings.fetchBytesMax);
+    this.#bytesMax = Math.min(Math.max(request.maxBytes, 1), context.settings.fetchBytesMax);
     const image = context.image();
     this.#wanted = request.topics.flatMap(({ topic, partitions }) => {
       const known = image.topics.get(topic);
@@ -63,82 +73,89 @@ class FetchPoll {
 
   start(): void {
     const waitMs = Math.min(Math.max(this.#request.maxWaitMs, 0), CLIENT_WAIT_MS_MAX);
-    if (waitMs === 0) {
-      this.#isOver = true;
-    } else {
-      this.#timer = setTimeout(() => {
-        this.#isOver = true;
-        this.#attempt();
-      }, waitMs);
-    }
+    this.#isOver = waitMs === 0;
     this.#attempt();
+    if (this.#isEnded) return;
+    this.#info.onGone.add(this.#end);
+    this.#timer = setTimeout(() => {
+      this.#isOver = true;
+      this.#attempt();
+    }, waitMs);
   }
 
   /** Asks every partition in the client's order, each with what is left of the byte budget. */
   #attempt(): void {
+    if (this.#isEnded || this.#isAttempting) return;
+    this.#isAttempting = true;
+    this.#attempts++;
     this.#cancelPolls();
-    const outcomes: FetchOutcome[] = [];
-    let bytes = 0;
+    const found = new Found(this.#bytesMax);
     const next = (): void => {
-      while (outcomes.length < this.#wanted.length) {
+      while (found.outcomes.length < this.#wanted.length) {
         let isPending = true;
-        let isAsync = false;
-        this.#ask(this.#wanted[outcomes.length] as Wanted, bytes, (outcome) => {
-          outcomes.push(outcome);
-          bytes += dataBytes(outcome);
+        let isLater = false;
+        this.#ask(this.#wanted[found.outcomes.length] as Wanted, found, (outcome) => {
+          found.add(outcome);
           isPending = false;
-          if (isAsync) next();
+          if (isLater) next();
         });
-        isAsync = true;
-        if (isPending) return;
+        isLater = true;
+        if (isPending) {
+          found.hasWaited = true;
+          return;
+        }
       }
-      this.#decide(outcomes, bytes);
+      this.#isAttempting = false;
+      this.#decide(found);
     };
     next();
   }
 
-  #ask({ group, partition }: Wanted, used: number, done: (outcome: FetchOutcome) => void): void {
+  #ask({ group, partition }: Wanted, found: Found, done: (outcome: FetchOutcome) => void): void {
     if (group === null) {
+      found.asked.push(null);
       done(fetchFailure('UNKNOWN_PARTITION'));
       return;
     }
-    // The first batch of an answer may be larger than any budget, so that a reader gets on (KIP-74).
-    const left = used === 0 ? Math.max(this.#bytesMax, 1) : this.#bytesMax - used;
-    const request = {
+    const { bytesLeft, isEmpty } = found;
+    const request: PartitionFetch = {
       offset: partition.fetchOffset,
-      maxBytes: Math.min(Math.max(partition.partitionMaxBytes, used === 0 ? 1 : 0), left),
-      isFirst: used === 0,
+      // The first batch of an answer may exceed any budget, so that a reader gets on (KIP-74).
+      maxBytes: Math.min(Math.max(partition.partitionMaxBytes, isEmpty ? 1 : 0), bytesLeft),
+      isFirst: isEmpty,
       currentLeaderEpoch: partition.currentLeaderEpoch,
     };
+    found.asked.push(request);
     this.#context.partition(group).fetch(request, done);
   }
 
-  #decide(outcomes: readonly FetchOutcome[], bytes: number): void {
-    if (this.#isAnswered) return;
+  #decide(found: Found): void {
+    if (this.#isEnded) return;
+    const { outcomes, bytes } = found;
     const hasError = outcomes.some(({ error }) => error !== null && error !== 'OFFSET_NOT_AVAILABLE');
     if (this.#isOver || hasError || bytes >= this.#request.minBytes || outcomes.length === 0) {
-      this.#answer(outcomes);
+      this.#answer(found);
       return;
     }
     let isWoken = false;
     const wake = (): void => {
-      if (isWoken || this.#isAnswered) return;
+      if (isWoken) return;
       isWoken = true;
       // After the turn that moved the watermark: a round of commits wakes once, not once a batch.
-      setImmediate(() => this.#attempt());
+      if (this.#attempts === 1) setImmediate(() => this.#attempt());
+      else setTimeout(() => this.#attempt(), RETRY_MS);
     };
     outcomes.forEach((outcome, i) => {
       const { group, partition } = this.#wanted[i] as Wanted;
       if (group === null) return;
-      const seen = Math.max(outcome.highWatermark, partition.fetchOffset);
+      const seen = outcome.error === null ? Math.max(outcome.highWatermark, partition.fetchOffset) : -1;
       this.#cancels.push(this.#context.partition(group).onAdvance(seen, wake));
     });
   }
 
-  #answer(outcomes: readonly FetchOutcome[]): void {
-    this.#isAnswered = true;
-    this.#cancelPolls();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+  #answer(found: Found): void {
+    this.#end();
+    const outcomes = found.hasWaited ? this.#refreshed(found) : found.outcomes;
     let i = 0;
     const responses = this.#request.topics.map(({ topic, partitions }) => ({
       topic,
@@ -147,9 +164,67 @@ class FetchPoll {
     this.#respond({ errorCode: kafkaCode('NONE'), sessionId: 0, responses });
   }
 
+  /**
+   * A range of a file is good in the turn it was found in only. When another shard had to be waited
+   * for, partitions of this shard (they alone give ranges, and at once) are asked again.
+   */
+  #refreshed({ outcomes, asked }: Found): FetchOutcome[] {
+    return outcomes.map((outcome, i) => {
+      const { group } = this.#wanted[i] as Wanted;
+      const request = asked[i] ?? null;
+      if (group === null || request === null || outcome.data?.kind !== 'range') return outcome;
+      let again = outcome;
+      this.#context.partition(group).fetch(request, (fresh) => {
+        again = fresh;
+      });
+      return again;
+    });
+  }
+
+  /** From here on nothing happens any more but an answer. */
+  readonly #end = (): void => {
+    this.#isEnded = true;
+    this.#cancelPolls();
+    this.#info.onGone.delete(this.#end);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  };
+
   #cancelPolls(): void {
     for (const cancel of this.#cancels) cancel();
     this.#cancels = [];
+  }
+}
+
+/** What one round of questions brought so far. */
+class Found {
+  readonly outcomes: FetchOutcome[] = [];
+  /** What was asked of each partition; null of one that is not known. */
+  readonly asked: (PartitionFetch | null)[] = [];
+  bytes = 0;
+  /** Whether time passed between the first answer and the last. */
+  hasWaited = false;
+  readonly #bytesMax: number;
+  /** Bytes that came from another shard lie in memory until the client has taken them. */
+  #copiedBytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.bytes === 0;
+  }
+
+  get bytesLeft(): number {
+    if (this.#copiedBytes >= CLIENT_OUTBOUND_BYTES_MAX) return 0;
+    return Math.max(0, this.#bytesMax - this.bytes);
+  }
+
+  add(outcome: FetchOutcome): void {
+    const bytes = dataBytes(outcome);
+    this.outcomes.push(outcome);
+    this.bytes += bytes;
+    if (outcome.data?.kind === 'bytes') this.#copiedBytes += bytes;
   }
 }
 

@@ -2,6 +2,7 @@
  * FindCoordinator: the leader of the partition of `__consumer_offsets` that a group hashes to. The
  * topic is made when the first group asks.
  */
+import { LograftError } from '../base/errors.js';
 import type { BrokerImage } from '../control/image.js';
 import { leaderSeenByClients } from '../control/leader-table.js';
 import { OFFSETS_TOPIC } from '../base/group.js';
@@ -56,7 +57,8 @@ async function ensureOffsetsTopic(
       { kind: 'createTopics', topics: [topic], isValidateOnly: false },
       CREATE_MS_MAX,
     );
-  } catch {
+  } catch (error) {
+    if (!(error instanceof LograftError)) throw error;
     // Without a controller the answer is "not available", and the client asks again.
   }
 }

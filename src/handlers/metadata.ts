@@ -2,9 +2,10 @@
  * Metadata: brokers, topics, leaders. A topic that has no leaders yet is answered after a bounded
  * wait with LEADER_NOT_AVAILABLE, never as unknown: kafkajs retries only the former.
  */
+import { LograftError } from '../base/errors.js';
 import { ZERO_UUID } from '../base/uuid.js';
 import type { ClusterImage, PartitionImage, TopicImage } from '../control/image.js';
-import { liveBrokers } from '../control/image.js';
+import { isInternalTopic, liveBrokers } from '../control/image.js';
 import { hasLeaders, leaderSeenByClients } from '../control/leader-table.js';
 import type {
   MetadataRequest,
@@ -51,12 +52,14 @@ function askedTopics(request: MetadataRequest, apiVersion: number): readonly Top
   return apiVersion === 0 && request.topics.length === 0 ? null : request.topics;
 }
 
+/** Internal topics are not missed: who needs them makes them, with their own settings. */
 function missingNames(image: ClusterImage, asked: readonly TopicAsked[]): string[] {
   const names = asked.map(({ name }) => name).filter((name) => name !== null);
-  return [...new Set(names)].filter((name) => image.topics.get(name) === undefined);
+  const isMissing = (name: string): boolean => image.topics.get(name) === undefined;
+  return [...new Set(names)].filter((name) => isMissing(name) && !isInternalTopic(name));
 }
 
-/** Creates what is missing; returns the codes of those the controller refused. */
+/** Creates what is missing; returns the code of each that the image still lacks then. */
 async function autoCreate(
   context: HandlerContext,
   names: readonly string[],
@@ -73,11 +76,13 @@ async function autoCreate(
       { kind: 'createTopics', topics, isValidateOnly: false },
       AUTO_CREATE_WAIT_MS,
     );
-    const refused = result.value.filter(
-      ({ error }) => error !== null && error !== 'TOPIC_ALREADY_EXISTS',
-    );
-    return new Map(refused.map(({ name, error }) => [name, kafkaCode(error ?? 'NONE')]));
-  } catch {
+    const codes = result.value.map(({ name, error }) => {
+      const isThere = error === null || error === 'TOPIC_ALREADY_EXISTS';
+      return [name, kafkaCode(isThere ? 'LEADER_NOT_AVAILABLE' : error)] as const;
+    });
+    return new Map(codes);
+  } catch (error) {
+    if (!(error instanceof LograftError)) throw error;
     // No controller in time: the client asks again.
     return new Map(names.map((name) => [name, kafkaCode('LEADER_NOT_AVAILABLE')]));
   }

@@ -3,7 +3,7 @@ import { CLIENT_WAIT_MS_MAX } from '../base/limits.js';
 import type { Acks, ProduceOutcome } from '../partition/access.js';
 import { produceFailure } from '../partition/access.js';
 import type { ProduceRequest, ProduceResponse, produceApi } from '../protocol/messages/produce.js';
-import type { Handler, HandlerContext } from './context.js';
+import { type Handler, type HandlerContext, HangUp } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
 
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number];
@@ -14,9 +14,13 @@ export const produce: Handler<typeof produceApi> = (context, request, _info, res
     partitionResponses: new Array<PartitionResponse>(partitionData.length),
   }));
   let waiting = 1;
+  let error: string | null = null;
   const settle = (): void => {
     waiting--;
-    if (waiting === 0) respond(request.acks === 0 ? null : { responses });
+    if (waiting > 0) return;
+    if (request.acks !== 0) respond({ responses });
+    // Without answers a closed connection is all that makes a producer look for the new leader.
+    else respond(error === null ? null : new HangUp(`produce with acks=0 failed: ${error}`));
   };
   request.topicData.forEach((topic, t) => {
     topic.partitionData.forEach((data, p) => {
@@ -24,6 +28,7 @@ export const produce: Handler<typeof produceApi> = (context, request, _info, res
       produceOne(context, request, topic.name, data, (outcome) => {
         const { partitionResponses } = responses[t] as (typeof responses)[number];
         partitionResponses[p] = describe(data.index, outcome);
+        error ??= outcome.error;
         settle();
       });
     });

@@ -107,7 +107,8 @@ export function scanBatches(
     const kind =
       lookAt(window, position, end, checksumsFrom, header) ?? judge(header, position);
     if (kind !== null) {
-      const isZero = kind !== 'bad-crc' && isAllZero(window, position, end);
+      // The first bytes of a torn header are zeros too.
+      const isZero = kind === 'bad-header' && isAllZero(window, position, end);
       return { end: position, damage: { position, kind: isZero ? 'zero-tail' : kind } };
     }
     position += header.sizeBytes;
@@ -115,14 +116,14 @@ export function scanBatches(
   return { end: position, damage: null };
 }
 
-/** True when a sound batch with an offset of at least `minOffset` begins behind `position`. */
-export function hasSoundBatchBehind(
+/** Where the first sound batch with an offset of at least `minOffset` begins behind `position`. */
+export function findSoundBatch(
   disk: Disk,
   file: DiskFile,
   position: FilePosition,
   end: FilePosition,
   minOffset: Offset,
-): boolean {
+): FilePosition | null {
   const window = new Window(disk, file, end);
   const header = emptyHeader();
   let at = position + 1;
@@ -136,10 +137,10 @@ export function hasSoundBatchBehind(
     }
     readBatchHeader(window.bytes, window.indexOf(candidate), header);
     const isLikely = header.baseOffset >= minOffset && isPlausible(header);
-    if (isLikely && lookAt(window, candidate, end, 0, header) === null) return true;
+    if (isLikely && lookAt(window, candidate, end, 0, header) === null) return candidate;
     at = candidate + 1;
   }
-  return false;
+  return null;
 }
 
 function lookAt(

@@ -3,6 +3,7 @@
  * are the operations it holds dropped from the write-ahead log. Never blocks unless asked to; calls
  * that come while one is being written lead to exactly one more. Thread: the shard's.
  */
+import { writeAtomically } from '../base/small-file.js';
 import type { Disk, DiskFile } from './disk.js';
 import { REPLICA_STATE } from './names.js';
 import { type Checkpoint, encodeCheckpoint } from './replica-state.js';
@@ -24,6 +25,8 @@ export class Checkpointer {
   readonly #host: CheckpointerHost;
   #isRunning = false;
   #isWanted = false;
+  /** Rises when a blocking write overtakes one under way, whose next step then comes to nothing. */
+  #turn = 0;
   #isClosed = false;
 
   constructor(host: CheckpointerHost) {
@@ -42,19 +45,14 @@ export class Checkpointer {
   /** Writes a checkpoint, blocking. Throws errno errors. */
   writeNow(): void {
     const { disk, directory } = this.#host;
+    this.#turn += 1;
+    this.#isRunning = false;
     for (const { file, settle } of this.#host.filesFirst()) {
       disk.syncNow(file);
       settle(null);
     }
     const checkpoint = this.#host.capture();
-    const file = this.#writeTemporary(checkpoint);
-    try {
-      disk.syncNow(file);
-    } finally {
-      disk.close(file);
-    }
-    disk.rename(file.path, `${directory}/${REPLICA_STATE}`);
-    disk.syncDirectory(directory);
+    writeAtomically(disk, directory, REPLICA_STATE, encodeCheckpoint(checkpoint));
     this.#host.written(checkpoint);
   }
 
@@ -115,9 +113,10 @@ export class Checkpointer {
   }
 
   #syncLater(file: DiskFile, settle: SyncItem['settle'], then: () => void): void {
+    const turn = this.#turn;
     this.#host.disk.syncLater(file, (error) => {
       settle(error);
-      if (this.#isClosed) return;
+      if (this.#isClosed || turn !== this.#turn) return;
       if (error !== null) {
         this.#isRunning = false;
         this.#host.failed(error);

@@ -79,7 +79,7 @@ export class LogReader {
       const endOffset = Math.min(to.offset, mark?.at.offset ?? to.offset);
       const slice = this.#batchesFrom(at, endOffset, bytesLeft);
       // Only the first batch may be larger than what was asked for.
-      if (slices.length > 0 && slice.range.length > bytesLeft) break;
+      if (bytesLeft < maxBytes && slice.range.length > bytesLeft) break;
       slices.push(slice);
       bytesLeft -= slice.range.length;
       at = slice.to;
@@ -104,7 +104,7 @@ export class LogReader {
     const { segments, state } = this.#view;
     for (const segment of segments) {
       if (segment.nextOffset <= state.logStartOffset || segment.baseOffset >= endOffset) continue;
-      if (this.#largestTimestamp(segment) < timestamp) continue;
+      if (segment.maxTimestamp < timestamp) continue;
       const found = this.#searchTimestamp(segment, timestamp, endOffset);
       if (found !== null) return found;
     }
@@ -121,15 +121,12 @@ export class LogReader {
     return best;
   }
 
-  /** Largest timestamp of a segment, from its time index when that was not read before. */
-  #largestTimestamp(segment: Segment): WallMs {
-    return segment.largestTimestamp(this.#view.indexIntervalBytes);
-  }
-
   #maxTimestampIn(segment: Segment, endOffset: Offset): TimestampOffset | null {
     const { logStartOffset } = this.#view.state;
-    let timestamp = this.#largestTimestamp(segment);
+    let timestamp = segment.maxTimestamp;
     if (timestamp < 0 || segment.nextOffset <= logStartOffset) return null;
+    this.#warmUp(segment);
+    segment.load(this.#view.indexIntervalBytes);
     let lastOffset = segment.maxTimestampOffset;
     if (lastOffset >= endOffset || lastOffset < logStartOffset) {
       // Rare: the largest one is not visible (yet, or any more), so all headers have to be read.
@@ -155,6 +152,7 @@ export class LogReader {
     endOffset: Offset,
   ): TimestampOffset | null {
     this.#warmUp(segment);
+    segment.load(this.#view.indexIntervalBytes);
     const { logStartOffset } = this.#view.state;
     const below = segment.timeIndex.lookupBelow(timestamp);
     const offset = Math.max(below?.lastOffset ?? segment.baseOffset, segment.baseOffset);

@@ -112,6 +112,11 @@ export class NodeDisk implements Disk {
     return freeBytes(path);
   }
 
+  /** How often its threads made a file durable. */
+  get syncCount(): number {
+    return this.#urgent.counters().syncs + (this.#background?.counters().syncs ?? 0);
+  }
+
   /** Finishes the syncs in flight and ends the threads. */
   async shutDown(): Promise<void> {
     await this.#urgent.close();

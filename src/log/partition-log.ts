@@ -92,6 +92,11 @@ export class PartitionLog {
   #checkpointPromise: Offset;
   /** True when the folder says less than memory does: a clean close has something to write. */
   #isChanged: boolean;
+  /**
+   * Log-start marks that are not durable yet. A batch behind one must not reach the disk before it:
+   * by its epoch nobody could tell that a mark is missing, and every position behind would be wrong.
+   */
+  #hiddenMarks = 0;
   /** False when leader-epoch-checkpoint lacks the newest epoch. */
   #isEpochFileCurrent = false;
   #failure: LograftError | null = null;
@@ -216,6 +221,7 @@ export class PartitionLog {
     const nextOffset = offset + lastOffsetDelta + 1;
     this.#isChanged = true;
     try {
+      if (this.#hiddenMarks > 0) this.#wal.flushNow();
       if (this.#segments.mustRoll(length, nextOffset, maxTimestamp, this.#config)) this.#roll();
       const { active } = this.#segments;
       active.write(bytes, start, length);
@@ -236,7 +242,8 @@ export class PartitionLog {
       logEnd: this.#logEnd,
     });
     this.#apply({ kind: 'mark', mark });
-    this.#isEpochFileCurrent &&= mark.kind !== 'epoch-start';
+    if (mark.kind === 'epoch-start') this.#isEpochFileCurrent = false;
+    else this.#hideMark();
     this.#logEnd = { offset: this.#logEnd.offset, marks: this.#state.endMarks };
   }
 
@@ -320,15 +327,9 @@ export class PartitionLog {
 
   /** The log start that retention would like, or null. Changes nothing. */
   applyRetention(nowMs: WallMs, highWatermark: Offset): Offset | null {
-    const { indexIntervalBytes } = this.#config;
-    const segments = this.#segments.all
-      .filter(({ nextOffset }) => nextOffset > this.#state.logStartOffset)
-      .map((segment) => ({
-        nextOffset: segment.nextOffset,
-        sizeBytes: segment.sizeBytes,
-        largestTimestamp: () => segment.largestTimestamp(indexIntervalBytes),
-      }));
-    return this.#reading(() => proposeLogStart(segments, this.#config, nowMs, highWatermark));
+    const { logStartOffset } = this.#state;
+    const segments = this.#segments.all.filter(({ nextOffset }) => nextOffset > logStartOffset);
+    return proposeLogStart(segments, this.#config, nowMs, highWatermark);
   }
 
   /**
@@ -403,6 +404,13 @@ export class PartitionLog {
     if (this.#config.durability === 'synced') return this.#checkpointer.write();
     // Nobody waits for it, but it lets recovery believe the segment.
     this.#ledger.syncLater(sealed, () => this.#checkpointer.write());
+  }
+
+  #hideMark(): void {
+    this.#hiddenMarks += 1;
+    this.#wal.flush((error) => {
+      if (error === null) this.#hiddenMarks -= 1;
+    });
   }
 
   #cutFiles(p: Position): void {

@@ -6,11 +6,12 @@
 import type { EpochEntry } from '../base/position.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
-import { type DamageKind, hasSoundBatchBehind, scanBatches } from './batch-scan.js';
+import { type DamageKind, findSoundBatch, scanBatches } from './batch-scan.js';
 import { epochOfOffset } from './epoch-history.js';
 import type { RecoveryCase, RecoveryFinding } from './log-types.js';
 import { segmentPath } from './names.js';
 import type { Found } from './recovery-state.js';
+import type { SegmentSummary } from './replica-state.js';
 import { Segment, type SegmentHome } from './segment.js';
 
 /** The end of what is whole, when more follows or should follow. */
@@ -30,6 +31,12 @@ export type ScannedLog = {
   readonly cut: LogCut | null;
 };
 
+/**
+ * What was synced is believed, but the newest bytes of a log are checked after any stop that was
+ * not clean: they are cheap to look at, and a bit that flipped there is repaired from a peer.
+ */
+const CHECKED_BYTES = 64 << 20;
+
 export type ScanOptions = {
   readonly home: SegmentHome;
   readonly found: Found;
@@ -44,6 +51,7 @@ export function scanSegments(options: ScanOptions, findings: RecoveryFinding[]):
   // Without a state the first file says where the log starts.
   const first = kept[0] ?? start.offset;
   let expected = found.isStateLost ? first : Math.min(first, start.offset);
+  const checkedFrom = firstChecked(home, kept);
   for (const [i, baseOffset] of kept.entries()) {
     const behind = kept.slice(i);
     if (baseOffset !== expected) {
@@ -58,15 +66,17 @@ export function scanSegments(options: ScanOptions, findings: RecoveryFinding[]):
     const segment = new Segment(home, baseOffset);
     segments.push(segment);
     const next = kept[i + 1];
-    if (!isBelieved(options, baseOffset, next, findings)) {
-      const cut = scanSegment(options, segment, findings);
+    const isChecked = i >= checkedFrom;
+    const believed = believedSummary(options, baseOffset, next, findings);
+    if (isChecked || believed === null) {
+      const cut = scanSegment(options, segment, isChecked, findings);
       if (cut !== null) {
         const hasSoundBehind =
           cut.hasSoundBehind || behind.slice(1).some((base) => hasSoundBatch(home, base));
         const all = [...doomed, ...behind.slice(1)];
         return { segments, doomed: all, cut: { ...cut, hasSoundBehind } };
       }
-    } else segment.adopt(fileBytesOf(home, baseOffset), next as Offset);
+    } else segment.adopt(believed, next as Offset);
     expected = segment.nextOffset;
   }
   const isShort = expected < promisedOffset;
@@ -85,33 +95,52 @@ function splitAtStart({ state, isReset, baseOffsets }: Found) {
   return { kept, doomed: baseOffsets.filter((base) => !kept.includes(base)) };
 }
 
-/** Sealed, wholly below what is on disk, and as long as the checkpoint remembers it. */
-function isBelieved(
+/** Index of the first segment that is checked although it is on disk; see {@link CHECKED_BYTES}. */
+function firstChecked(home: SegmentHome, kept: readonly Offset[]): number {
+  let bytes = 0;
+  for (let i = kept.length - 1; i >= 0; i--) {
+    bytes += fileBytesOf(home, kept[i] as Offset);
+    if (bytes > CHECKED_BYTES) return i + 1;
+  }
+  return 0;
+}
+
+/** Not null: sealed, wholly below what is on disk, and as long as the checkpoint remembers it. */
+function believedSummary(
   { home, found }: ScanOptions,
   baseOffset: Offset,
   nextBase: Offset | undefined,
   findings: RecoveryFinding[],
-): boolean {
-  if (nextBase === undefined || nextBase > found.state.syncedOffset) return false;
-  const recorded = found.checkpoint?.segments.find((segment) => segment.baseOffset === baseOffset);
-  const isLast = recorded === found.checkpoint?.segments.at(-1);
-  // The one that was active then has grown since; its end has to be looked for.
-  if (found.isStateLost || recorded === undefined || isLast) return false;
+): SegmentSummary | null {
+  if (nextBase === undefined || nextBase > found.state.syncedOffset) return null;
+  // What was cut there may have come back, with the length that the checkpoint remembers.
+  if (found.truncatedAt.some((offset) => offset <= nextBase)) return null;
+  const all = found.checkpoint?.segments ?? [];
+  const i = all.findIndex((segment) => segment.baseOffset === baseOffset);
+  const recorded = all[i];
+  // The one that was active then has grown since; its end has to be looked for. So has the end of
+  // one whose successor is not there.
+  const isFollowed = all[i + 1]?.baseOffset === nextBase;
+  if (found.isStateLost || recorded === undefined || !isFollowed) return null;
   const fileBytes = fileBytesOf(home, baseOffset);
-  if (recorded.sizeBytes === fileBytes) return true;
-  const detail = `${baseOffset}: ${fileBytes} bytes instead of ${recorded.sizeBytes}`;
-  findings.push({ kind: 'segment-short', detail });
-  return false;
+  if (recorded.sizeBytes === fileBytes) return recorded;
+  if (fileBytes < recorded.sizeBytes && found.truncatedAt.length === 0) {
+    const detail = `${baseOffset}: ${fileBytes} bytes instead of ${recorded.sizeBytes}`;
+    findings.push({ kind: 'segment-short', detail });
+  }
+  return null;
 }
 
 function scanSegment(
   options: ScanOptions,
   segment: Segment,
+  isChecked: boolean,
   findings: RecoveryFinding[],
 ): LogCut | null {
   const { home, found, indexIntervalBytes } = options;
   const fileBytes = fileBytesOf(home, segment.baseOffset);
-  const believedTo = found.isStateLost ? 0 : found.state.syncedOffset;
+  const syncedOffset = found.isStateLost ? 0 : found.state.syncedOffset;
+  const believedTo = isChecked ? 0 : syncedOffset;
   const resumed = segment.resume(fileBytes, believedTo);
   if (!resumed.isOffsetIndexSound) findings.push(indexFinding('offset-index-rebuilt', segment));
   if (!resumed.isTimeIndexSound) findings.push(indexFinding('time-index-rebuilt', segment));
@@ -129,16 +158,13 @@ function scanSegment(
       return kind;
     },
   );
-  if (segment.nextOffset <= believedTo) segment.markSynced(segment.sizeBytes, 0);
+  if (segment.nextOffset <= syncedOffset) segment.markSynced(segment.sizeBytes, 0);
+  // The file may be this short only in the page cache: it is synced before anybody relies on it.
+  segment.cuts += 1;
   if (result.damage === null) return null;
   const { kind, position } = result.damage;
-  const hasSoundBehind = hasSoundBatchBehind(
-    disk,
-    segment.file,
-    position,
-    fileBytes,
-    segment.nextOffset,
-  );
+  const { file, nextOffset } = segment;
+  const hasSoundBehind = findSoundBatch(disk, file, position, fileBytes, nextOffset) !== null;
   const isReplay =
     kind === 'stale-epoch' && found.truncatedAt.some((offset) => offset <= segment.nextOffset);
   return {
@@ -164,7 +190,8 @@ class BatchJudge {
     if (isStateLost) return this.#learn(state.epochs, header);
     // Below the log's start the history may have been forgotten.
     if (nextOffsetOf(header) <= state.start.offset) return null;
-    const expected = epochOfOffset(state.epochs, header.baseOffset);
+    // An epoch that began inside the batch also says that the batch was replaced.
+    const expected = epochOfOffset(state.epochs, nextOffsetOf(header) - 1);
     if (header.leaderEpoch === expected) return null;
     return header.leaderEpoch < expected ? 'stale-epoch' : 'unknown-epoch';
   }
@@ -190,7 +217,7 @@ function hasSoundBatch(home: SegmentHome, baseOffset: Offset): boolean {
   const fileBytes = fileBytesOf(home, baseOffset);
   if (fileBytes === 0) return false;
   const file = new Segment(home, baseOffset).file;
-  return hasSoundBatchBehind(home.disk, file, -1, fileBytes, baseOffset);
+  return findSoundBatch(home.disk, file, -1, fileBytes, baseOffset) !== null;
 }
 
 function fileBytesOf(home: SegmentHome, baseOffset: Offset): number {

@@ -57,8 +57,7 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
   // The first operation of a replica has number 1: without a checkpoint it must be there.
   const isWhole = checkpoint !== null || ops[0]?.sequence === 1 || wal.sequence(group) === 0;
   const isDamaged = checkpoint === null && names.includes(REPLICA_STATE);
-  const isKnown = wal.sequence(group) > 0 || hasLog;
-  const isStateLost = isKnown && (!isWhole || isDamaged || (hasLog && !hasHistory(checkpoint, ops)));
+  const isStateLost = !isWhole || isDamaged;
   const state = isStateLost || checkpoint === null ? newState() : structuredClone(checkpoint.state);
   if (!isStateLost) for (const { op } of ops) applyOp(state, op);
   state.opSequence = Math.max(wal.sequence(group), opSequence);
@@ -69,7 +68,7 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
     truncatedAt: ops.flatMap(({ op }) => (op.kind === 'truncate' ? [op.to.offset] : [])),
     isReset: ops.some(({ op }) => op.kind === 'reset'),
     isStateLost,
-    isFolderLost: isKnown && !hasLog && isStateLost,
+    isFolderLost: isStateLost && !hasLog,
     baseOffsets,
   };
 }
@@ -82,11 +81,6 @@ export function moveAside(disk: Disk, directory: string): string {
   disk.rename(directory, target);
   disk.syncDirectory(parentOf(directory));
   return target;
-}
-
-/** Batches without any mark: every leader writes a mark before its first batch. */
-function hasHistory(checkpoint: Checkpoint | null, ops: readonly unknown[]): boolean {
-  return checkpoint !== null || ops.length > 0;
 }
 
 function removeLeftOvers(disk: Disk, directory: string, findings: RecoveryFinding[]): void {

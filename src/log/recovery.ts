@@ -40,6 +40,7 @@
  */
 import type { GroupKey } from '../base/group.js';
 import { type Position, comparePositions, formatPosition } from '../base/position.js';
+import { writeAtomically } from '../base/small-file.js';
 import type { Offset, TopicId } from '../base/units.js';
 import type { Disk } from './disk.js';
 import type { LogConfig } from './log-config.js';
@@ -49,6 +50,7 @@ import { type LogCut, type ScannedLog, scanSegments } from './recovery-scan.js';
 import { type Found, findReplica } from './recovery-state.js';
 import { type ReplicaState, applyOp, encodeCheckpoint } from './replica-state.js';
 import { Segment, type SegmentHome } from './segment.js';
+import { summaryOf } from './segment-list.js';
 import type { Wal } from './wal.js';
 
 export type RecoveryOptions = {
@@ -107,9 +109,9 @@ function adoptClean({ disk, home }: RecoveryOptions, found: Found): Segment[] | 
         disk.fileSize(segmentPath(home.directory, baseOffset, 'log')) === sizeBytes,
     );
   if (!isUnchanged) return null;
-  return segments.map(({ baseOffset, sizeBytes }, i) => {
-    const segment = new Segment(home, baseOffset);
-    segment.adopt(sizeBytes, segments[i + 1]?.baseOffset ?? closed.logEndOffset);
+  return segments.map((summary, i) => {
+    const segment = new Segment(home, summary.baseOffset);
+    segment.adopt(summary, segments[i + 1]?.baseOffset ?? closed.logEndOffset);
     return segment;
   });
 }
@@ -192,20 +194,9 @@ class Repair {
     }));
     state.isForgetful = true;
     state.opSequence = wal.sequence(group);
-    const segments = this.#scanned.segments.map(({ baseOffset, sizeBytes }) => {
-      return { baseOffset, sizeBytes };
-    });
+    const segments = this.#scanned.segments.map(summaryOf);
     const bytes = encodeCheckpoint({ topicId, state, segments, closed: null });
-    const file = disk.openFile(`${directory}/${REPLICA_STATE}.tmp`, 'create');
-    try {
-      disk.truncate(file, 0);
-      disk.writeAt(file, 0, bytes, 0, bytes.length);
-      disk.syncNow(file);
-    } finally {
-      disk.close(file);
-    }
-    disk.rename(file.path, `${directory}/${REPLICA_STATE}`);
-    disk.syncDirectory(directory);
+    writeAtomically(disk, directory, REPLICA_STATE, bytes);
     wal.dropOps(group, state.opSequence);
   }
 

@@ -16,7 +16,7 @@ import {
   type Position,
   comparePositions,
 } from '../base/position.js';
-import type { Offset, TopicId } from '../base/units.js';
+import type { Offset, TopicId, WallMs } from '../base/units.js';
 import { crc32c } from '../native/crc32c.js';
 import type { Disk } from './disk.js';
 import { pruneEpochs, truncateEpochs } from './epoch-history.js';
@@ -44,7 +44,12 @@ export type ReplicaState = {
 };
 
 /** A segment as the checkpoint saw it. */
-export type SegmentSummary = { readonly baseOffset: Offset; readonly sizeBytes: number };
+export type SegmentSummary = {
+  readonly baseOffset: Offset;
+  readonly sizeBytes: number;
+  /** Largest timestamp of its batches; -1 when there is none. */
+  readonly maxTimestamp: WallMs;
+};
 
 export type Checkpoint = {
   readonly topicId: TopicId;

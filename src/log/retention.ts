@@ -9,8 +9,8 @@ export type RetainedSegment = {
   /** Offset behind the segment's last record. */
   readonly nextOffset: Offset;
   readonly sizeBytes: number;
-  /** Largest timestamp of its records; -1 when they carry none. Read only when asked for. */
-  readonly largestTimestamp: () => WallMs;
+  /** Largest timestamp of its records; -1 when they carry none. */
+  readonly maxTimestamp: WallMs;
 };
 
 export type RetentionRules = {
@@ -45,7 +45,6 @@ function totalBytes(segments: readonly RetainedSegment[]): number {
 
 function isTooOld(segment: RetainedSegment, retentionMs: number, nowMs: WallMs): boolean {
   if (retentionMs < 0) return false;
-  const timestamp = segment.largestTimestamp();
   // Records without a time never grow old; their bytes are bounded by retention.bytes alone.
-  return timestamp >= 0 && nowMs - timestamp > retentionMs;
+  return segment.maxTimestamp >= 0 && nowMs - segment.maxTimestamp > retentionMs;
 }

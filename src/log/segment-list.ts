@@ -112,7 +112,7 @@ export class SegmentList {
   }
 
   summary(): SegmentSummary[] {
-    return this.all.map(({ baseOffset, sizeBytes }) => ({ baseOffset, sizeBytes }));
+    return this.all.map(summaryOf);
   }
 
   /** What a checkpoint, which lets go of truncations, must find on disk. */
@@ -128,34 +128,31 @@ export class SegmentList {
     return this.#folderSynced === this.#folderChanges ? items : [...items, ...this.changedFolders()];
   }
 
+  /** What even an acknowledgement from the page cache needs: that the folder says whose it is. */
+  unnamed(): SyncItem[] {
+    return this.#folderSynced === 0 ? this.changedFolders() : [];
+  }
+
   /** Folders, opened, whose names are not on disk. */
   changedFolders(): SyncItem[] {
     if (this.#folderSynced === this.#folderChanges) return [];
+    const { disk, directory } = this.#home;
     const changes = this.#folderChanges;
-    const { directory } = this.#home;
-    const items = [
-      this.#pathItem(directory, () => {
-        this.#folderSynced = Math.max(this.#folderSynced, changes);
-      }),
-    ];
+    const paths = [directory];
     // The folder and the name of its owner may be new; that is needed once.
     if (this.#folderSynced === 0) {
-      items.push(this.#pathItem(parentOf(directory), () => {}));
-      items.push(this.#pathItem(`${directory}/${PARTITION_METADATA}`, () => {}));
+      paths.push(parentOf(directory), `${directory}/${PARTITION_METADATA}`);
     }
-    return items;
-  }
-
-  #pathItem(path: string, synced: () => void): SyncItem {
-    const { disk } = this.#home;
-    const file = disk.openFile(path, 'read');
-    return {
-      file,
-      settle: (error) => {
+    let left = paths.length;
+    return paths.map((path) => {
+      const file = disk.openFile(path, 'read');
+      const settle = (error: Error | null) => {
         disk.close(file);
-        if (error === null) synced();
-      },
-    };
+        if (error === null) left -= 1;
+        if (left === 0) this.#folderSynced = Math.max(this.#folderSynced, changes);
+      };
+      return { file, settle };
+    });
   }
 
   #unlink(segment: Segment): void {
@@ -167,6 +164,10 @@ export class SegmentList {
     }
     this.#folderChanges += 1;
   }
+}
+
+export function summaryOf({ baseOffset, sizeBytes, maxTimestamp }: Segment): SegmentSummary {
+  return { baseOffset, sizeBytes, maxTimestamp };
 }
 
 /** A sync of the segment as it is now. */

@@ -18,6 +18,7 @@ import type { Disk, DiskFile } from './disk.js';
 import type { FileCache } from './file-cache.js';
 import { type OffsetEntry, OffsetIndex, TimeIndex } from './index-file.js';
 import { segmentPath } from './names.js';
+import type { SegmentSummary } from './replica-state.js';
 import { storageError } from './storage-error.js';
 
 /** What all segments of a log share. */
@@ -26,6 +27,9 @@ export type SegmentHome = {
   readonly files: FileCache;
   readonly directory: string;
 };
+
+/** Bytes without an index entry that a batch of any sane size explains. */
+const INDEX_GAP_BYTES_MAX = 16 << 20;
 
 /** A place between two batches: the batch that begins there, if any, begins with `offset`. */
 export type Boundary = { readonly offset: Offset; readonly filePosition: FilePosition };
@@ -60,7 +64,6 @@ export class Segment {
   #bytesSinceIndexEntry = 0;
   /** False while the indexes of a sealed segment are only in their files. */
   #isLoaded = true;
-  #isTimestampKnown = true;
   /** Where the last search ended: consumers go on from there. */
   #hint: Boundary;
 
@@ -116,13 +119,13 @@ export class Segment {
     }
   }
 
-  /** A sealed segment as the checkpoint describes it; its indexes are loaded when first needed. */
-  adopt(sizeBytes: number, nextOffset: Offset): void {
+  /** A segment as the checkpoint describes it; its indexes are loaded when first needed. */
+  adopt({ sizeBytes, maxTimestamp }: SegmentSummary, nextOffset: Offset): void {
     this.sizeBytes = sizeBytes;
     this.syncedBytes = sizeBytes;
+    this.maxTimestamp = maxTimestamp;
     this.nextOffset = nextOffset;
     this.#isLoaded = false;
-    this.#isTimestampKnown = false;
   }
 
   /**
@@ -191,7 +194,7 @@ export class Segment {
     this.#bytesSinceIndexEntry += sizeBytes;
     this.sizeBytes += sizeBytes;
     this.nextOffset = nextOffset;
-    if (!this.#isPinned) this.#pin();
+    if (!this.#isPinned && this.isDirty) this.#pin();
   }
 
   /** A sync that began when the segment had this size and had been cut so often has completed. */
@@ -205,7 +208,7 @@ export class Segment {
     }
   }
 
-  /** Loads the indexes of a sealed segment, or rebuilds them from the log. True when rebuilt. */
+  /** Loads the indexes from their files, or rebuilds them from the log. True when rebuilt. */
   load(indexIntervalBytes: number): boolean {
     if (this.#isLoaded) return false;
     const { disk } = this.#home;
@@ -213,21 +216,21 @@ export class Segment {
     const isSound =
       this.offsetIndex.load(disk, this.sizeBytes, this.nextOffset) &&
       this.timeIndex.load(disk, this.nextOffset) &&
-      (this.timeIndex.count > 0 || this.isEmpty) &&
-      this.#reloadTimestamps() &&
-      this.timeIndex.last()?.timestamp === this.maxTimestamp;
+      this.#isIndexed(indexIntervalBytes);
     if (!isSound) this.rebuildIndexes(indexIntervalBytes);
     return !isSound;
   }
 
-  /** Largest timestamp of a batch; reads the time index of a sealed segment once. */
-  largestTimestamp(indexIntervalBytes: number): WallMs {
-    if (this.#isTimestampKnown) return this.maxTimestamp;
-    const wasLoaded = this.#isLoaded;
-    this.load(indexIntervalBytes);
-    this.#isTimestampKnown = true;
-    if (!wasLoaded) this.release();
-    return this.maxTimestamp;
+  /** A segment is sealed, and a log closed, with the largest timestamp as last time entry. */
+  #isIndexed(indexIntervalBytes: number): boolean {
+    const gapBytes = this.#bytesBehindIndex();
+    const last = this.timeIndex.last();
+    if (gapBytes > indexIntervalBytes + INDEX_GAP_BYTES_MAX) return false;
+    if ((last?.timestamp ?? -1) !== this.maxTimestamp) return false;
+    this.maxTimestampOffset = last?.lastOffset ?? -1;
+    this.#bytesSinceIndexEntry = gapBytes;
+    this.#readFirstTimestamp();
+    return true;
   }
 
   /** The log is the truth: reads every header of the segment. */
@@ -321,7 +324,9 @@ export class Segment {
     this.syncedBytes = Math.min(this.syncedBytes, this.sizeBytes);
     this.nextOffset = boundary.offset;
     this.#hint = { offset: this.baseOffset, filePosition: 0 };
-    if (!this.#reloadTimestamps()) this.rebuildIndexes(indexIntervalBytes);
+    this.#bytesSinceIndexEntry = this.#bytesBehindIndex();
+    const isMaxGone = this.maxTimestampOffset >= boundary.offset;
+    if (isMaxGone && !this.#reloadTimestamps()) this.rebuildIndexes(indexIntervalBytes);
   }
 
   #pin(): void {
@@ -337,6 +342,7 @@ export class Segment {
   #reloadTimestamps(): boolean {
     const last = this.timeIndex.last();
     const entry = last === null ? null : this.offsetIndex.lookup(last.lastOffset);
+    if (entry !== null && this.#batchAt(entry, this.sizeBytes) === null) return false;
     let isFound = last === null;
     this.maxTimestamp = last?.timestamp ?? -1;
     this.maxTimestampOffset = last?.lastOffset ?? -1;
@@ -349,14 +355,21 @@ export class Segment {
       }
       return true;
     });
+    this.#readFirstTimestamp();
+    this.#bytesSinceIndexEntry = this.#bytesBehindIndex();
+    return isFound;
+  }
+
+  #readFirstTimestamp(): void {
     this.#walk(0, (header) => {
       this.firstTimestamp = header.maxTimestamp;
       return false;
     });
+  }
+
+  #bytesBehindIndex(): number {
     const { count } = this.offsetIndex;
-    const indexedTo = count === 0 ? 0 : this.offsetIndex.entry(count - 1).filePosition;
-    this.#bytesSinceIndexEntry = this.sizeBytes - indexedTo;
-    return isFound;
+    return this.sizeBytes - (count === 0 ? 0 : this.offsetIndex.entry(count - 1).filePosition);
   }
 
   /** What lies below is not checked yet: damage there only means that the indexes do not help. */

@@ -57,7 +57,7 @@ export class SyncLedger {
     const isSegmentSynced = withSegments;
     const ticket: Ticket = { position, isSegmentSynced, left: 1, error: null, done };
     this.#tickets.add(ticket);
-    const items: SyncItem[] = withSegments ? segments.unsynced() : [];
+    const items: SyncItem[] = withSegments ? segments.unsynced() : segments.unnamed();
     ticket.left += items.length;
     for (const { file, settle } of items) {
       disk.sync(file, (error) => {

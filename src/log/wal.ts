@@ -73,6 +73,7 @@ export class Wal {
         disk.syncDirectory(directory);
         disk.syncDirectory(parentOf(directory));
       }
+      wal.flushNow();
     } catch (error) {
       wal.closeAbruptly();
       throw error;
@@ -87,7 +88,7 @@ export class Wal {
     this.#groups = state.groups;
     this.#generation = state.generation;
     this.#slot = state.slot;
-    // What was read may only have been in the page cache: the first flush writes all of it anew.
+    // What was read may only have been in the page cache: it is written anew, and synced.
     if (this.#groups.size > 0) this.#enqueue({ kind: 'nothing' });
   }
 
@@ -162,6 +163,20 @@ export class Wal {
     this.#notes.set(groupText(group), { syncedOffset, promisedOffset });
   }
 
+  /** Takes over what another log knows of a group, unless this one knows as much already. */
+  adopt(key: GroupKey, from: Wal): void {
+    const other = from.#groups.get(groupText(key));
+    const own = this.#groups.get(groupText(key));
+    if (other === undefined) return;
+    const isOlder =
+      own === undefined ||
+      (own.hardState?.term ?? -1) < (other.hardState?.term ?? -1) ||
+      own.sequence < other.sequence;
+    if (!isOlder) return;
+    this.#groups.set(groupText(key), { ...other, ops: [...other.ops] });
+    for (const frame of framesOf(other)) this.#push(frame);
+  }
+
   /** Forgets a group whose partition was deleted. Durable with the next {@link flush}. */
   remove(group: GroupKey): void {
     const text = groupText(group);
@@ -188,11 +203,12 @@ export class Wal {
     if (this.#failure !== null) throw this.#failure;
     try {
       this.#writePending();
-      if (this.#writePosition > 0) this.#disk.syncNow(this.#current());
+      if (this.#wantedTo > this.#syncedTo) this.#disk.syncNow(this.#current());
+      else return;
     } catch (error) {
       throw this.#fail(error);
     }
-    if (this.#writePosition > 0) this.#syncedTo = this.#writePosition;
+    this.#syncedTo = this.#writePosition;
   }
 
   /** Now and then (50–100 ms): writes, without a sync, what was noted since the last write. */
@@ -366,11 +382,7 @@ export class Wal {
 
   #encodeState(): Buffer[] {
     const frames: WalFrame[] = [{ kind: 'file-start' }];
-    for (const { key, hardState, sequence, ops } of this.#groups.values()) {
-      frames.push({ kind: 'group', group: key, sequence });
-      if (hardState !== null) frames.push({ kind: 'hard-state', group: key, hardState });
-      for (const op of ops) frames.push({ kind: 'operation', group: key, ...op });
-    }
+    for (const group of this.#groups.values()) frames.push(...framesOf(group));
     frames.push({ kind: 'snapshot-end' });
     return frames.map(encodeFrame);
   }
@@ -391,4 +403,12 @@ export class Wal {
     this.#waiting = [];
     for (const done of waiting) done(this.#failure);
   }
+}
+
+/** Everything a log knows of a group. */
+function framesOf({ key, hardState, sequence, ops }: WalGroup): WalFrame[] {
+  const frames: WalFrame[] = ops.map((op) => ({ kind: 'operation', group: key, ...op }));
+  frames.unshift({ kind: 'group', group: key, sequence });
+  if (hardState !== null) frames.push({ kind: 'hard-state', group: key, hardState });
+  return frames;
 }

@@ -139,7 +139,10 @@ export class SocketLayer {
     native.socketsUnlisten(this.#handle, listenerId);
   }
 
-  /** Begins to connect to a numeric address; `onOpened` or `onClosed` tells the outcome. */
+  /**
+   * Begins to connect to a numeric address; `onOpened` or `onClosed` tells the outcome. How long to
+   * wait is the caller's decision: `close` gives up.
+   */
   connect(host: string, port: number): ConnectionId {
     return native.socketsConnect(this.#handle, host, port);
   }
@@ -151,7 +154,7 @@ export class SocketLayer {
 
   /**
    * Gives a connection away: its socket, and what was read of it behind the frame being handled.
-   * Throws `INVALID_REQUEST` while something is queued outbound, `CLOSED` when it has ended.
+   * Throws EBUSY while something is queued outbound, ENOTCONN when the connection has ended.
    */
   detach(connId: ConnectionId): { fd: number; leftover: Buffer } {
     const leftover = native.socketsDetachLeftover(this.#handle, connId, this.#eventIndex);

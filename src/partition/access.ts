@@ -21,7 +21,6 @@ export type PartitionError =
   | 'INVALID_ACKS'
   | 'MESSAGE_TOO_LARGE'
   | 'UNSUPPORTED_FOR_MESSAGE_FORMAT'
-  | 'UNSUPPORTED_COMPRESSION_TYPE'
   | 'OUT_OF_ORDER_SEQUENCE_NUMBER'
   | 'INVALID_PRODUCER_EPOCH'
   | 'NOT_ENOUGH_REPLICAS'
@@ -119,7 +118,10 @@ export type PartitionAccess = {
     done: (outcome: ProduceOutcome) => void,
   ): void;
   fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void;
-  /** Calls `wake` once when the high watermark passes `offset` or leadership changes. */
+  /**
+   * Calls `wake` once when the high watermark is above `offset` (-1: as soon as the leader serves)
+   * or leadership changes; at once when that is so already. Returns how to cancel it.
+   */
   onAdvance(offset: Offset, wake: () => void): () => void;
   offsetFor(
     question: OffsetQuestion,

@@ -9,7 +9,7 @@ import { LograftError } from '../base/errors.js';
 import type { GroupKey } from '../base/group.js';
 import type { Mark } from '../base/mark.js';
 import { PARTITION_POLLS_MAX, PARTITION_PRODUCES_MAX } from '../base/limits.js';
-import type { LeaderEpoch, MonotonicMs, Offset } from '../base/units.js';
+import type { LeaderEpoch, MonotonicMs, Offset, WallMs } from '../base/units.js';
 import type { Disk } from '../log/disk.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import type { Replica } from '../replication/replica.js';
@@ -53,6 +53,13 @@ export type PartitionOptions = {
 };
 
 type Done = (outcome: ProduceOutcome) => void;
+
+/** Where a batch is in the log. A duplicate's time of append is not remembered: -1. */
+type Appended = {
+  readonly baseOffset: Offset;
+  readonly lastOffset: Offset;
+  readonly logAppendTimeMs: WallMs;
+};
 
 export class Partition implements PartitionAccess {
   readonly group: GroupKey;
@@ -114,7 +121,8 @@ export class Partition implements PartitionAccess {
     }
     const verdict = this.producers.check(batch);
     if (typeof verdict !== 'string') {
-      this.#acknowledge(verdict.duplicate, verdict.lastOffset, options, done);
+      const { duplicate: baseOffset, lastOffset } = verdict;
+      this.#acknowledge({ baseOffset, lastOffset, logAppendTimeMs: -1 }, options, done);
       return;
     }
     if (verdict !== 'append') {
@@ -164,13 +172,14 @@ export class Partition implements PartitionAccess {
       done(produceFailure(appendError(error), error.message));
       return;
     }
-    this.#acknowledge(baseOffset, baseOffset + batch.lastOffsetDelta, options, done);
+    const lastOffset = baseOffset + batch.lastOffsetDelta;
+    const logAppendTimeMs = this.#rules.isLogAppendTime ? batch.maxTimestamp : -1;
+    this.#acknowledge({ baseOffset, lastOffset, logAppendTimeMs }, options, done);
   }
 
   /** Second stage: the batch has its place, now its durability decides when the client hears. */
   #acknowledge(
-    baseOffset: Offset,
-    lastOffset: Offset,
+    { baseOffset, lastOffset, logAppendTimeMs }: Appended,
     options: ProduceOptions,
     done: Done,
   ): void {
@@ -178,7 +187,7 @@ export class Partition implements PartitionAccess {
       done({
         error: null,
         baseOffset,
-        logAppendTimeMs: this.#rules.isLogAppendTime ? this.#clock.wallMs() : -1,
+        logAppendTimeMs,
         logStartOffset: this.log.logStartOffset,
         message: null,
       });
@@ -232,11 +241,14 @@ export class Partition implements PartitionAccess {
   }
 
   onAdvance(offset: Offset, wake: () => void): () => void {
-    if (this.#polls.size >= PARTITION_POLLS_MAX) {
-      // Too many wait: this one is answered at once, as if its time were over.
+    const { role, isServing, highWatermark } = this.replica;
+    // Between the look and this call, on another shard for one, things may have moved.
+    if (this.#failure !== null || role !== 'leader' || (isServing && highWatermark > offset)) {
       wake();
       return () => {};
     }
+    // Too many wait: this one hears nothing and looks again when its time is over.
+    if (this.#polls.size >= PARTITION_POLLS_MAX) return () => {};
     return this.#polls.add(offset + 1, Number.POSITIVE_INFINITY, wake);
   }
 

@@ -3,7 +3,7 @@
  * one (one hop with transferred buffers). Promise: the caller cannot tell the difference but for
  * the time. Shard thread; both ends of the hop are in this file.
  */
-import { type GroupKey, groupText } from '../base/group.js';
+import type { GroupKey } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import {
@@ -34,7 +34,6 @@ export type RouterOptions = {
 
 export class PartitionRouter {
   readonly #options: RouterOptions;
-  readonly #remote = new Map<string, RemotePartition>();
   /** Long polls that other shards hold here, by link and id, so that they can be cancelled. */
   readonly #held = new Map<string, () => void>();
   readonly #polls = new OpenPolls();
@@ -55,17 +54,7 @@ export class PartitionRouter {
     const owner = this.ownerOf(group);
     const link = this.#options.links[owner];
     if (link === null || link === undefined) return this.#options.local(group) ?? absent;
-    const key = groupText(group);
-    let remote = this.#remote.get(key);
-    if (remote === undefined) {
-      remote = new RemotePartition(link, group, this.#polls);
-      this.#remote.set(key, remote);
-    }
-    return remote;
-  }
-
-  forget(group: GroupKey): void {
-    this.#remote.delete(groupText(group));
+    return new RemotePartition(link, group, this.#polls);
   }
 
   // --- the owner's end of the hop ------------------------------------------------------------
@@ -91,11 +80,14 @@ export class PartitionRouter {
     link.onNotice('poll', (payload) => {
       const { group, offset, id } = payload as PollNotice;
       const key = `${index}:${id}`;
+      let isOver = false;
       const cancel = find(group).onAdvance(offset, () => {
+        isOver = true;
         this.#held.delete(key);
         link.notify('wake', id);
       });
-      this.#held.set(key, cancel);
+      // Woken already, within the call: there is nothing to cancel.
+      if (!isOver) this.#held.set(key, cancel);
     });
     link.onNotice('cancel-poll', (payload) => {
       const key = `${index}:${payload as number}`;

@@ -253,12 +253,20 @@ export class Shard {
     return [...this.#partitions.values()].map((partition) => partition.facts());
   }
 
-  /** Asks the leaders here to hand over; the caller waits for it to happen. */
-  transferAll(): void {
+  /**
+   * The node is about to close: its replicas lead no more than they must, and hand over to nodes in
+   * `successors`. Returns how many still lead and could move.
+   */
+  retire(successors: ReadonlySet<NodeId>): number {
+    let leading = 0;
     for (const { replica } of this.#partitions.values()) {
-      if (replica.role === 'leader') replica.transferLeadership();
+      replica.retire();
+      if (replica.role !== 'leader') continue;
+      replica.transferLeadership(undefined, (nodeId) => successors.has(nodeId));
+      leading += replica.followerProgress().some(({ id }) => successors.has(id.nodeId)) ? 1 : 0;
     }
     this.turn();
+    return leading;
   }
 
   /** Closes every log so that the next start need not scan it. */

@@ -46,6 +46,8 @@ export class Waiters {
       if (waiter.target > watermark) break;
       this.#head++;
       end(waiter, 'reached');
+      // Its answer may have made the partition fail, which ended everybody else.
+      if (this.#queue !== queue) return;
     }
     this.#compact();
   }
@@ -57,6 +59,7 @@ export class Waiters {
     for (let i = this.#head; i < queue.length; i++) {
       const waiter = queue[i] as Waiter;
       if (waiter.deadlineMs <= nowMs) end(waiter, 'timed-out');
+      if (this.#queue !== queue) return;
       hasEnded ||= waiter.isEnded;
     }
     if (hasEnded) {

@@ -33,7 +33,7 @@ export class Core {
   #held: Held[] = [];
   #outbox: RaftMessage[] = [];
   #events: RaftEvent[] = [];
-  /** Names this replica's forgetfulness until a leader has cured it; 0 when nothing was forgotten. */
+  /** Names this replica's forgetfulness until a leader has cured it; 0 when it forgot nothing. */
   #forgetNonce: number;
   #hasRemembered = false;
 
@@ -45,9 +45,13 @@ export class Core {
     // What was recovered may have come from the page cache: write it again before resting on it.
     if (config.hardState !== null) this.#noteHardChange();
     this.#forgetNonce = config.isForgetful ? config.random.int(1, 2 ** 31) : 0;
-    assert(config.log.epochs.every((entry) => entry.epoch <= this.#hard.term), 'epochs <= term', {
-      term: this.#hard.term,
-    });
+    assert(
+      config.log.epochs.every((entry) => entry.epoch <= this.#hard.term),
+      'epochs <= term',
+      {
+        term: this.#hard.term,
+      },
+    );
   }
 
   get self(): VoterId {

@@ -53,7 +53,7 @@ export class Election {
 
   constructor(core: Core) {
     this.#core = core;
-    this.#standTick = core.nowTick + this.#randomTimeout();
+    this.#standTick = core.nowTick + this.#firstTimeout();
   }
 
   get isStanding(): boolean {
@@ -81,15 +81,10 @@ export class Election {
 
   /** The link to the leader closed: the first live voter in order stands at once. */
   onLeaderLost(leader: VoterId): void {
-    const { config, nowTick, self } = this.#core;
+    const { config, nowTick } = this.#core;
     const others = config.members.voters.filter((voter) => !isSameVoter(voter, leader));
-    const rank = Math.max(
-      0,
-      others.findIndex((voter) => isSameVoter(voter, self)),
-    );
     this.#heardLeaderTick = Number.NEGATIVE_INFINITY;
-    const wait = rank * config.knobs.standTicks + config.random.int(0, 2);
-    this.#standTick = Math.min(this.#standTick, nowTick + 1 + wait);
+    this.#standTick = Math.min(this.#standTick, nowTick + 1 + this.#turnTicks(others));
   }
 
   /** Leading or standing ended without a known leader. */
@@ -289,6 +284,19 @@ export class Election {
       if (order > 0 || (order === 0 && voter.nodeId < self.nodeId)) return false;
     }
     return kept < majorityOf(voters.length);
+  }
+
+  /** A pre-vote disturbs nobody: whoever hears a leader refuses it, so the start need not wait. */
+  #firstTimeout(): number {
+    const { knobs, members } = this.#core.config;
+    return knobs.isEager ? 1 + this.#turnTicks(members.voters) : this.#randomTimeout();
+  }
+
+  /** When this replica's turn comes if `voters` stand one after the other. */
+  #turnTicks(voters: readonly VoterId[]): number {
+    const { config, self } = this.#core;
+    const index = voters.findIndex((voter) => isSameVoter(voter, self));
+    return Math.max(0, index) * config.knobs.standTicks + config.random.int(0, 2);
   }
 
   #randomTimeout(): number {

@@ -65,7 +65,7 @@ export class Leadership {
   }
 
   get isConfirmedSinceGap(): boolean {
-    return this.confirmedRound >= this.#gapRound;
+    return this.#gapRound === 0 || this.confirmedRound >= this.#gapRound;
   }
 
   get isBeatDue(): boolean {
@@ -139,19 +139,22 @@ export class Leadership {
     }
     if (message.forgetful === 0) progress.forgetful = 0;
     if (message.rejection === null) {
-      progress.onAccepted(message.match, message.received, message.round);
-    }    else this.#onRejected(progress, message.rejection);
+      const { match, received, round } = message;
+      progress.onAccepted(match, received, round, this.#round);
+    } else {
+      this.#onRejected(progress, message.rejection, message.round);
+    }
     this.maybeCommit();
     this.#maybeHandOver();
   }
 
-  #onRejected(progress: Progress, rejection: Rejection): void {
+  #onRejected(progress: Progress, rejection: Rejection, round: number): void {
     const { log } = this.#core;
     const meeting =
       rejection.epoch === EPOCH_NONE
         ? rejection.end
         : log.epochs.meet(rejection.epoch, rejection.end, log.end);
-    if (progress.onRejected(rejection.position, meeting)) {
+    if (progress.onRejected(rejection.position, meeting, round)) {
       this.#core.emit({
         kind: 'follower-lost-data',
         voter: progress.id,

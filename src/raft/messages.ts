@@ -148,8 +148,11 @@ export type RaftMessage =
   | SnapshotReceived
   | TimeoutNow;
 
-/** What only a leader says. */
-export type LeaderMessage = Append | Heartbeat | SnapshotChunk | TimeoutNow;
+/** True for what only a leader says. */
+export function isLeaderMessage(message: RaftMessage): boolean {
+  const { type } = message;
+  return type === 'append' || type === 'heartbeat' || type === 'snapshot' || type === 'timeout-now';
+}
 
 export function sliceStart(slice: Slice): Position {
   return slice.kind === 'mark' ? slice.mark.at : slice.from;

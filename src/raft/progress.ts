@@ -2,8 +2,8 @@
  * One follower as its leader sees it, and the flow control of what is sent to it.
  *
  *            rejected                      accepted
- *   probe ◀──────────── replicate      probe ────────▶ replicate      one append at a time in probe,
- *     ▲  ◀─ lost, link down ─┘           │ below the log's start      a window of them in replicate
+ *   probe ◀──────────── replicate      probe ────────▶ replicate     one append at a time in probe,
+ *     ▲  ◀─ lost, link down ─┘           │ below the log's start     a window of them in replicate
  *     └──────── installed ── snapshot ◀──┘
  *
  * Invariant: `match <= next`; in `replicate` the in-flight appends lie between them.
@@ -45,6 +45,8 @@ export class Progress {
   #pausedRound = 0;
   /** Where the probe on its way ends: its answer covers that or refuses. */
   #probeEnd = ORIGIN;
+  /** Newest round begun when `match` last rose: only a later refusal can contradict it. */
+  #matchRound = 0;
   lastHeardTick: number;
   ackedRound = 0;
   /** Nonce of a follower that forgot and must catch up to `rememberAt` before it counts. */
@@ -122,10 +124,14 @@ export class Progress {
     this.ackedRound = Math.max(this.ackedRound, round);
   }
 
-  /** An answer to a message of heartbeat round `round`. */
-  onAccepted(match: Position, received: Position, round: number): void {
+  /** An answer of heartbeat round `round`, while the leader is in round `leaderRound`. */
+  onAccepted(match: Position, received: Position, round: number, leaderRound: number): void {
     assert(comparePositions(match, received) <= 0, 'what is synced was received', { match });
-    this.match = maxPosition(this.match, match);
+    if (comparePositions(match, this.match) > 0) {
+      this.match = match;
+      this.#matchRound = leaderRound;
+      this.next = maxPosition(this.next, match);
+    }
     if (comparePositions(this.match, this.#beat.end) >= 0) {
       this.caughtUpTick = Math.max(this.caughtUpTick, this.#beat.tick);
     }
@@ -139,7 +145,8 @@ export class Progress {
     if (this.state === 'probe') {
       // An older answer may say as little as where the probe starts: its own one is still to come.
       const awaited = this.#isPaused ? this.#probeEnd : this.next;
-      if (comparePositions(received, awaited) >= 0) this.#becomeReplicate(received);
+      const reached = maxPosition(received, this.match);
+      if (comparePositions(reached, awaited) >= 0) this.#becomeReplicate(reached);
       return;
     }
     this.next = maxPosition(this.next, received);
@@ -150,21 +157,25 @@ export class Progress {
   }
 
   /**
-   * A probe at `position` failed; the logs may agree up to `meeting` (null: unknown epochs only).
+   * A probe at `position` failed, as an answer of round `round` says; the logs may agree up to
+   * `meeting` (null: unknown epochs only).
    * Returns true when the follower turned out to have lost what it had acknowledged.
    */
-  onRejected(position: Position, meeting: Position | null): boolean {
+  onRejected(position: Position, meeting: Position | null, round: number): boolean {
     if (this.state === 'snapshot') return false;
+    const isBelowMatch = comparePositions(position, this.match) <= 0;
+    // It held this once: a refusal from before that is late, whatever it says.
+    if (isBelowMatch && round <= this.#matchRound) return false;
     if (this.state === 'replicate') {
-      if (comparePositions(position, this.match) <= 0) return false;
+      if (isBelowMatch) return false;
       this.becomeProbe();
     } else if (comparePositions(position, this.next) !== 0) {
       return false;
     }
-    const isLoss = comparePositions(position, this.match) <= 0 && this.forgetful === 0;
+    const isLoss = isBelowMatch && this.forgetful === 0;
     const isCloser = meeting !== null && comparePositions(meeting, position) < 0;
     const guess = isCloser ? meeting : ORIGIN;
-    if (comparePositions(position, this.match) <= 0) this.match = minPosition(this.match, guess);
+    if (isBelowMatch) this.match = minPosition(this.match, guess);
     this.next = maxPosition(this.match, guess);
     this.#isPaused = false;
     return isLoss;

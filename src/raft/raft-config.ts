@@ -10,10 +10,12 @@ export type RaftKnobs = {
   readonly heartbeatTicks: number;
   /** A follower that heard its leader within this time refuses its vote to others. */
   readonly electionTicksMin: number;
-  /** Election timeouts are uniform in [min, max); a leader without a majority for max steps down. */
+  /** Election timeouts lie in [min, max); a leader without a majority for max steps down. */
   readonly electionTicksMax: number;
   /** Ticks between the candidacies of neighbours in voter order after a leader was lost. */
   readonly standTicks: number;
+  /** At the start, too, voters stand one after the other in their order and not after a timeout. */
+  readonly isEager: boolean;
   /** Appends on their way to one follower. */
   readonly inflightMessagesMax: number;
   /** Bytes on their way to one follower; one batch may go over. */
@@ -32,6 +34,7 @@ export const DEFAULT_RAFT_KNOBS: RaftKnobs = {
   electionTicksMin: 12,
   electionTicksMax: 24,
   standTicks: 3,
+  isEager: false,
   inflightMessagesMax: 64,
   inflightBytesMax: 4 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,

@@ -18,16 +18,18 @@ import { Core } from './core.js';
 import { Election, type ElectionOutcome } from './election.js';
 import { Following } from './following.js';
 import { Leadership } from './leadership.js';
-import type { Append, RaftMessage, Slice, SnapshotChunk, Term, TimeoutNow, Vote } from './messages.js';
+import {
+  type Append,
+  isLeaderMessage,
+  type RaftMessage,
+  type Slice,
+  type SnapshotChunk,
+  type Term,
+  type TimeoutNow,
+  type Vote,
+} from './messages.js';
 import { assertKnobs, isMember, isVoter, type RaftConfig } from './raft-config.js';
-import type {
-  FollowerStatus,
-  Order,
-  RaftRole,
-  Ready,
-  StepDownReason,
-  SyncToken,
-} from './ready.js';
+import type { FollowerStatus, Order, RaftRole, Ready, StepDownReason, SyncToken } from './ready.js';
 
 export class RaftGroup {
   readonly #core: Core;
@@ -44,8 +46,6 @@ export class RaftGroup {
     this.#following = new Following(this.#core);
     this.#isStranger = !isMember(config.members, config.self);
   }
-
-  // What others see.
 
   get role(): RaftRole {
     if (this.#isStranger) return 'stranger';
@@ -91,7 +91,7 @@ export class RaftGroup {
     return leadership !== null && !leadership.isTransferring && leadership.isConfirmedSinceGap;
   }
 
-  /** Newest round that a majority answered; compare with {@link requestRound}. 0 when not leading. */
+  /** Newest round that a majority answered, see {@link requestRound}; 0 when not leading. */
   get confirmedRound(): number {
     return this.#leadership?.confirmedRound ?? 0;
   }
@@ -99,8 +99,6 @@ export class RaftGroup {
   followers(): FollowerStatus[] {
     return this.#leadership?.followers() ?? [];
   }
-
-  // What happens to it.
 
   /** One unit of time has passed. */
   tick(): void {
@@ -137,7 +135,7 @@ export class RaftGroup {
     if (message.term < this.#core.term) {
       // Answers to pre-votes are given in any term; the rest of the past is over.
       if (message.type === 'pre-voted') this.#onMessage(message);
-      else if (isLeadersWord(message)) this.#following.answerStale(message.from);
+      else if (isLeaderMessage(message)) this.#following.answerStale(message.from);
       return;
     }
     this.#onMessage(message);
@@ -178,8 +176,6 @@ export class RaftGroup {
     if (this.#leadership !== null) this.#leadership.onGap();
     else this.#election.onGap();
   }
-
-  // What its owner asks of it.
 
   /** A batch of `records` records was written behind the end of the log, in the own term. */
   propose(records: number): void {
@@ -222,8 +218,6 @@ export class RaftGroup {
     this.#mayStand = mayStand;
   }
 
-  // What it wants done.
-
   /** Whether {@link takeReady} would return something; cheap. */
   get hasWork(): boolean {
     return this.#core.hasWork || (this.#leadership?.isBeatDue ?? false);
@@ -238,8 +232,9 @@ export class RaftGroup {
   takeReady(): Ready | null {
     const core = this.#core;
     this.#leadership?.flushBeats();
+    if (!core.hasWork) return null;
     const writes = core.log.takeWrites();
-    const ready: Ready = {
+    return {
       hardState: core.takeHardState(),
       writes,
       hasRemembered: core.takeRemembered(),
@@ -249,15 +244,6 @@ export class RaftGroup {
       commit: writes.length > 0 ? null : core.log.takeCommit(),
       events: core.takeEvents(),
     };
-    const isWork =
-      ready.hardState !== null ||
-      ready.writes.length > 0 ||
-      ready.hasRemembered ||
-      ready.sync !== null ||
-      ready.messages.length > 0 ||
-      ready.commit !== null ||
-      ready.events.length > 0;
-    return isWork ? ready : null;
   }
 
   /** What to read from the log and send; ask again until it is empty. */
@@ -284,8 +270,6 @@ export class RaftGroup {
   sendRefused(to: VoterId): void {
     this.#mustLead().onSendRefused(to);
   }
-
-  // Inside.
 
   #onMessage(message: Exclude<RaftMessage, { type: 'pre-vote' | 'vote' }>): void {
     switch (message.type) {
@@ -410,9 +394,4 @@ export class RaftGroup {
     assert(this.#leadership !== null, 'orders are worked off in the turn they were taken in');
     return this.#leadership;
   }
-}
-
-function isLeadersWord(message: RaftMessage): boolean {
-  const { type } = message;
-  return type === 'append' || type === 'heartbeat' || type === 'snapshot' || type === 'timeout-now';
 }

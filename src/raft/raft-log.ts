@@ -18,7 +18,14 @@ import {
 } from '../base/position.js';
 import type { LeaderEpoch } from '../base/units.js';
 import { EpochHistory } from './epoch-history.js';
-import { EPOCH_NONE, type Rejection, type Slice, sliceEnd, sliceEpoch, sliceStart } from './messages.js';
+import {
+  EPOCH_NONE,
+  type Rejection,
+  type Slice,
+  sliceEnd,
+  sliceEpoch,
+  sliceStart,
+} from './messages.js';
 import type { LogWrite, SyncToken } from './ready.js';
 
 export class RaftLog {
@@ -272,7 +279,9 @@ export class RaftLog {
 
   /** Whether one of the take methods has something to give. */
   get hasWork(): boolean {
-    return this.#writes.length > 0 || this.#isSyncWanted || !isSamePosition(this.#told, this.#commit);
+    return (
+      this.#writes.length > 0 || this.#isSyncWanted || !isSamePosition(this.#told, this.#commit)
+    );
   }
 
   get #isSyncWanted(): boolean {

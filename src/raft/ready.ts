@@ -1,8 +1,8 @@
 /**
  * What the core wants done, as a value. The driver works it off in the order of the fields: writes
- * first, then the sync is started, then messages leave, then commits are told. Nothing in `messages`
- * waits for anything: the core holds back what promises durable state until {@link SyncToken}
- * comes back through `RaftGroup.synced`.
+ * first, then the sync is started, then messages leave, then commits are told. Nothing in
+ * `messages` waits for anything: the core holds back what promises durable state until its
+ * {@link SyncToken} comes back through `RaftGroup.synced`.
  */
 import type { VoterId } from '../base/group.js';
 import type { Mark } from '../base/mark.js';
@@ -57,7 +57,7 @@ export type RaftEvent =
   | { readonly kind: 'campaign'; readonly term: Term }
   | { readonly kind: 'transfer-abandoned'; readonly to: VoterId }
   | { readonly kind: 'remembered' }
-  /** Forgetful voters were too many: entries at or behind `from` may have been acknowledged once. */
+  /** Too many voters forgot: entries at or behind `from` may have been acknowledged once. */
   | { readonly kind: 'possible-data-loss'; readonly from: Position }
   /** A voter no longer holds what it acknowledged, and does not know it. */
   | { readonly kind: 'follower-lost-data'; readonly voter: VoterId; readonly at: Position }
@@ -126,4 +126,3 @@ export type FollowerStatus = {
 };
 
 export type RaftRole = 'leader' | 'follower' | 'candidate' | 'stranger';
-

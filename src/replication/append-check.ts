@@ -1,6 +1,7 @@
 /**
- * Looks at the bytes of an append before anything is appended: whole batches, right CRC, offsets and
- * epoch as the slices say. Bytes that fail become a reason in words, never a throw. Shard thread.
+ * Looks at the bytes of an append before anything is appended: whole batches, right CRC, offsets
+ * and epoch as the slices say. Bytes that fail become a reason in words, never a throw. Shard
+ * thread.
  */
 import {
   BATCH_BASE_OFFSET,
@@ -47,7 +48,8 @@ function sliceFault(slice: BatchSlice, bytes: Uint8Array, start: number): string
       return `batch at offset ${batchFields[BATCH_BASE_OFFSET]}, expected ${expected}`;
     }
     if (batchFields[BATCH_LEADER_EPOCH] !== slice.epoch) {
-      return `batch at offset ${expected} of epoch ${batchFields[BATCH_LEADER_EPOCH]} in a slice of ${slice.epoch}`;
+      const epoch = batchFields[BATCH_LEADER_EPOCH];
+      return `batch at offset ${expected} of epoch ${epoch} in a slice of ${slice.epoch}`;
     }
     expected += (batchFields[BATCH_LAST_OFFSET_DELTA] as number) + 1;
   }

@@ -3,7 +3,7 @@
  * payload, and tells what was appended, cut or replaced. Shard thread.
  */
 import { assert } from '../base/assert.js';
-import { comparePositions } from '../base/position.js';
+import { isSamePosition } from '../base/position.js';
 import type { Offset } from '../base/units.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import {
@@ -18,7 +18,8 @@ import {
 import type { Append } from '../raft/messages.js';
 import type { LogWrite } from '../raft/ready.js';
 import { sliceBytesStart } from './append-check.js';
-import type { ReplicaEvents, StateSnapshots } from './replica.js';
+import type { Applied } from './applied.js';
+import type { ReplicaEvents, ReplicaOptions, StateSnapshots } from './replica-ports.js';
 
 type Payload = { readonly message: Append; readonly bytes: Uint8Array; readonly start: number };
 
@@ -26,12 +27,14 @@ export class LogWriter {
   readonly #log: PartitionLog;
   readonly #events: ReplicaEvents;
   readonly #snapshots: StateSnapshots | undefined;
+  readonly #applied: Applied;
   #payload: Payload | null = null;
 
-  constructor(log: PartitionLog, events: ReplicaEvents, snapshots: StateSnapshots | undefined) {
+  constructor({ log, events, snapshots }: ReplicaOptions, applied: Applied) {
     this.#log = log;
     this.#events = events;
     this.#snapshots = snapshots;
+    this.#applied = applied;
   }
 
   /** The append whose slices the next `batches` writes refer to. */
@@ -56,13 +59,16 @@ export class LogWriter {
         return;
       case 'reset':
         this.#snapshots?.install(write.to, write.state);
-        this.#log.resetTo(write.to, write.epochs);
-        this.#events.onReset();
+        try {
+          this.#log.resetTo(write.to, write.epochs);
+        } finally {
+          // On a full disk the reset may stand although its checkpoint does not.
+          if (isSamePosition(this.#log.logEnd, write.to)) this.#applied.resetTo(write.to);
+        }
         return;
       case 'batches':
         this.#writeBatches(write.index, write.from.offset);
     }
-    assert(comparePositions(this.#log.logStart, this.#log.logEnd) <= 0, 'a log has a direction');
   }
 
   /** Appends one batch that was checked before; returns how many offsets it takes. */

@@ -12,7 +12,8 @@ import type { PartitionLog } from '../log/partition-log.js';
 import type { Slice } from '../raft/messages.js';
 import type { RaftGroup } from '../raft/raft-group.js';
 import type { Order } from '../raft/ready.js';
-import type { PeerTransport, StateSnapshots } from './replica.js';
+import { isDiskFull } from './storage-errors.js';
+import type { PeerTransport, StateSnapshots } from './replica-ports.js';
 
 export type SenderOptions = {
   readonly group: GroupKey;
@@ -57,8 +58,12 @@ export class OrderSender {
   }
 
   #sendAppend(order: Order & { kind: 'append' }): void {
-    const { log, transport, group } = this.#options;
-    const read = log.slicesBetween(order.from, order.limit, order.bytesMax);
+    const { transport, group } = this.#options;
+    const read = this.#read(order);
+    if (read === null) {
+      this.#raft.sendRefused(order.to);
+      return;
+    }
     const ranges: LogRange[] = [];
     const slices = read.map((slice) => describe(slice, ranges));
     const isNews = order.from.offset < order.limit.offset || order.from.marks < order.limit.marks;
@@ -66,6 +71,16 @@ export class OrderSender {
     const message = this.#raft.appendMessage(order.to, slices);
     const isSent = transport.send(order.to.nodeId, group, message, ranges);
     if (!isSent) this.#raft.sendRefused(order.to);
+  }
+
+  /** Null while the disk is so full that the log cannot even tidy up for a read. */
+  #read(order: Order & { kind: 'append' }): LogSlice[] | null {
+    try {
+      return this.#options.log.slicesBetween(order.from, order.limit, order.bytesMax);
+    } catch (error) {
+      if (isDiskFull(error)) return null;
+      throw error;
+    }
   }
 
   #capture(order: Order & { kind: 'capture' }): void {

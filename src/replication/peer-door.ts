@@ -1,6 +1,7 @@
 /**
  * Where connections of other nodes arrive: reads the hello of each, and gives it to the thread it
- * names. A connection that does not say who it is in time, or says too much, is closed. Main thread.
+ * names. A connection that does not say who it is in time, or says too much, is closed. Main
+ * thread.
  */
 import type { ConnectionId, SocketLayer } from '../native/sockets.js';
 import {
@@ -9,6 +10,7 @@ import {
   type Greeting,
   HELLO_BYTES_MAX,
   type PeerHello,
+  type RefusalReason,
   refusalOf,
 } from './peer-frame.js';
 
@@ -26,6 +28,8 @@ export type PeerDoorOptions = {
    * with `helloBytes` (a copy of the hello's frame), to the shard it asks for.
    */
   readonly route: (connId: ConnectionId, greeting: Greeting, helloBytes: Uint8Array) => void;
+  /** A node was turned away; `from` is what it says of itself. */
+  readonly onRefused?: (from: PeerHello, reason: RefusalReason) => void;
 };
 
 export class PeerDoor {
@@ -60,6 +64,7 @@ export class PeerDoor {
       const refusal = { reason: reason ?? 'not-a-peer', shards: self().shards } as const;
       sockets.write(connId, encodeRefusal(refusal));
       sockets.close(connId);
+      if (typeof greeting !== 'string') this.#options.onRefused?.(greeting, refusal.reason);
       return;
     }
     route(connId, greeting, new Uint8Array(bytes.subarray(start, start + length)));

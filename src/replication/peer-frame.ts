@@ -62,7 +62,11 @@ export type Refusal = {
 
 const packr = new Packr({ useRecords: false });
 
-export type Header = { readonly kind: number; readonly value: unknown; readonly payloadStart: number };
+export type Header = {
+  readonly kind: number;
+  readonly value: unknown;
+  readonly payloadStart: number;
+};
 
 /** Kind, header and where the payload begins; null when the frame is not one of ours. */
 export function decodeFrame(bytes: Uint8Array, start: number, length: number): Header | null {
@@ -154,7 +158,10 @@ export function isOtherCluster(a: string | null, b: string | null): boolean {
 export function toRefusal(value: unknown): Refusal {
   const fields = (typeof value === 'object' && value !== null ? value : {}) as Partial<Refusal>;
   const shards = isCount(fields.shards) ? fields.shards : 0;
-  return { reason: isText(fields.reason) ? (fields.reason as RefusalReason) : 'not-a-peer', shards };
+  return {
+    reason: isText(fields.reason) ? (fields.reason as RefusalReason) : 'not-a-peer',
+    shards,
+  };
 }
 
 function isText(value: unknown): value is string {

@@ -13,12 +13,7 @@ import type { NodeId } from '../base/units.js';
 import type { LogRange } from '../log/log-types.js';
 import type { SocketLayer } from '../native/sockets.js';
 import type { RaftMessage } from '../raft/messages.js';
-import {
-  encodeFrame,
-  FRAME_TURN,
-  type PeerHello,
-  type RefusalReason,
-} from './peer-frame.js';
+import { encodeFrame, FRAME_TURN, type PeerHello, type RefusalReason } from './peer-frame.js';
 import { encodeMessage, payloadBytes } from './raft-wire.js';
 
 export type LinkState = 'idle' | 'connecting' | 'greeting' | 'up';

@@ -5,7 +5,7 @@
  * once: that is how a killed leader is noticed. Owner's thread.
  */
 import { assert } from '../base/assert.js';
-import { type GroupKey, METADATA_GROUP, type VoterId } from '../base/group.js';
+import { type GroupKey, METADATA_GROUP } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
 import type { Prng } from '../base/prng.js';
 import type { NodeId } from '../base/units.js';
@@ -30,8 +30,8 @@ import {
   toRefusal,
 } from './peer-frame.js';
 import { type LinkState, linkKey, PeerLink } from './peer-link.js';
-import { decodeMessage, payloadBytes } from './raft-wire.js';
-import type { PeerTransport } from './replica.js';
+import { readTurn, type Turn } from './peer-turn.js';
+import type { PeerTransport } from './replica-ports.js';
 
 /** Another node: where it listens for peers, and how many shards it has. */
 export type PeerAddress = {
@@ -125,12 +125,7 @@ export class PeerLinks implements PeerTransport {
     }
   }
 
-  send(
-    to: NodeId,
-    group: GroupKey,
-    message: RaftMessage,
-    ranges: readonly LogRange[],
-  ): boolean {
+  send(to: NodeId, group: GroupKey, message: RaftMessage, ranges: readonly LogRange[]): boolean {
     const link = this.#linkFor(to, group);
     if (link === undefined || link.peer === null) return false;
     // Another directory than the one that votes: a stranger gets nothing.
@@ -214,9 +209,10 @@ export class PeerLinks implements PeerTransport {
     const frame = decodeFrame(bytes, start, length);
     if (frame === null) return this.#drop(link, 'malformed frame');
     if (link.state === 'greeting') return this.#onAnswer(link, frame.kind, frame.value);
+    const end = start + length;
     const fault =
       frame.kind === FRAME_TURN && Array.isArray(frame.value)
-        ? this.#onTurn(link, frame.value, bytes, frame.payloadStart, start + length)
+        ? this.#onTurn(link, { items: frame.value, bytes, at: frame.payloadStart, end })
         : 'unexpected frame';
     if (fault !== null) this.#drop(link, fault);
   }
@@ -335,38 +331,12 @@ export class PeerLinks implements PeerTransport {
     this.#ensureLinks(peer);
   }
 
-  #onTurn(
-    link: PeerLink,
-    items: readonly unknown[],
-    bytes: Uint8Array,
-    payloadStart: number,
-    end: number,
-  ): string | null {
-    const { handler } = this.#options;
+  #onTurn(link: PeerLink, turn: Turn): string | null {
     const { peer } = link;
     assert(peer !== null, 'a link that is up knows its peer');
-    const from: VoterId = { nodeId: peer.nodeId, directoryId: peer.directoryId };
-    const to: VoterId = { nodeId: this.#self.nodeId, directoryId: this.#self.directoryId };
-    let at = payloadStart;
-    for (const item of items) {
-      // A handler may have closed the link, or a newer connection may have replaced it.
-      if (link.peer !== peer) return null;
-      if (!Array.isArray(item)) return 'malformed item';
-      if (item.length === 1) {
-        handler.onControl?.(from.nodeId, item[0]);
-        continue;
-      }
-      const [topicId, partition, values] = item as unknown[];
-      const message = decodeMessage(values, from, to);
-      if (message === null || typeof topicId !== 'string' || !Number.isInteger(partition)) {
-        return 'malformed message';
-      }
-      const length = payloadBytes(message);
-      if (length > end - at) return 'payload shorter than promised';
-      handler.onMessage({ topicId, partition: partition as number }, message, bytes, at);
-      at += length;
-    }
-    return at === end ? null : 'payload longer than promised';
+    // A handler may close the link, or a newer connection may replace it, in the middle of a turn.
+    const isCurrent = (): boolean => link.peer === peer;
+    return readTurn(turn, peer, this.#self, this.#options.handler, isCurrent);
   }
 
   #maybeReady(link: PeerLink): void {

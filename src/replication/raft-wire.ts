@@ -8,7 +8,7 @@
 import type { VoterId } from '../base/group.js';
 import type { Mark } from '../base/mark.js';
 import type { EpochEntry, Position } from '../base/position.js';
-import type { RaftMessage, Rejection, Slice } from '../raft/messages.js';
+import type { Append, RaftMessage, Rejection, Slice } from '../raft/messages.js';
 
 const KINDS = [
   'pre-vote',
@@ -86,7 +86,7 @@ export function decodeMessage(values: unknown, from: VoterId, to: VoterId): Raft
   const kind = KINDS[reader.count()];
   const term = reader.count();
   if (kind === undefined) return null;
-  const message = readBody(kind, reader, { from, to, term });
+  const message = readBody(kind, reader, term, from, to);
   return reader.isComplete ? message : null;
 }
 
@@ -101,52 +101,70 @@ export function payloadBytes(message: RaftMessage): number {
 function readBody(
   type: (typeof KINDS)[number],
   r: Reader,
-  envelope: { from: VoterId; to: VoterId; term: number },
+  term: number,
+  from: VoterId,
+  to: VoterId,
 ): RaftMessage {
   switch (type) {
     case 'pre-vote': {
       const [nonce, lastEpoch, isForgetful] = [r.count(), r.epoch(), r.flag()];
-      return { ...envelope, type, nonce, lastEpoch, isForgetful, lastPosition: r.position() };
+      const lastPosition = r.position();
+      return { type, from, to, term, nonce, lastEpoch, isForgetful, lastPosition };
     }
     case 'pre-voted': {
       const [nonce, isGranted, hasLeader] = [r.count(), r.flag(), r.flag()];
       const [isForgetful, lastEpoch, lastPosition] = [r.flag(), r.epoch(), r.position()];
-      const answer = { nonce, isGranted, hasLeader, isForgetful, lastEpoch, lastPosition };
-      return { ...envelope, type, ...answer };
+      const envelope = { type, from, to, term, nonce } as const;
+      return { ...envelope, isGranted, hasLeader, isForgetful, lastEpoch, lastPosition };
     }
     case 'vote': {
       const [lastEpoch, isTransfer, isRecovery] = [r.epoch(), r.flag(), r.flag()];
-      return { ...envelope, type, lastEpoch, isTransfer, isRecovery, lastPosition: r.position() };
+      const lastPosition = r.position();
+      return { type, from, to, term, lastEpoch, isTransfer, isRecovery, lastPosition };
     }
     case 'voted':
-      return { ...envelope, type, isGranted: r.flag() };
-    case 'append': {
-      const [round, prevEpoch, remembered] = [r.count(), r.epoch(), r.count()];
-      const [prevPosition, commit] = [r.position(), r.position()];
-      const fields = { round, prevEpoch, remembered, prevPosition, commit };
-      return { ...envelope, type, ...fields, slices: r.slices() };
-    }
+      return { type, from, to, term, isGranted: r.flag() };
+    case 'append':
+      return readAppend(r, term, from, to);
     case 'heartbeat': {
       const [round, remembered, commit] = [r.count(), r.count(), r.position()];
-      return { ...envelope, type, round, remembered, commit };
+      return { type, from, to, term, round, remembered, commit };
     }
     case 'appended': {
       const [round, forgetful, match] = [r.count(), r.count(), r.position()];
       const [received, rejection] = [r.position(), r.rejection()];
-      return { ...envelope, type, round, forgetful, match, received, rejection };
+      return { type, from, to, term, round, forgetful, match, received, rejection };
     }
     case 'snapshot': {
       const [round, totalBytes, chunkStart] = [r.count(), r.count(), r.count()];
       const [bytes, position, epochs] = [r.bytes(), r.position(), r.epochs()];
-      return { ...envelope, type, round, totalBytes, chunkStart, bytes, position, epochs };
+      const envelope = { type, from, to, term, round } as const;
+      return { ...envelope, totalBytes, chunkStart, bytes, position, epochs };
     }
     case 'snapshot-received': {
       const [round, receivedBytes, position] = [r.count(), r.count(), r.position()];
-      return { ...envelope, type, round, receivedBytes, position };
+      return { type, from, to, term, round, receivedBytes, position };
     }
     case 'timeout-now':
-      return { ...envelope, type };
+      return { type, from, to, term };
   }
+}
+
+function readAppend(r: Reader, term: number, from: VoterId, to: VoterId): Append {
+  const [round, prevEpoch, remembered] = [r.count(), r.epoch(), r.count()];
+  const [prevPosition, commit, slices] = [r.position(), r.position(), r.slices()];
+  return {
+    type: 'append',
+    from,
+    to,
+    term,
+    round,
+    prevEpoch,
+    remembered,
+    prevPosition,
+    commit,
+    slices,
+  };
 }
 
 function pushPosition(out: Value[], position: Position): void {

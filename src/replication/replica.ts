@@ -1,116 +1,46 @@
 /**
  * One replica of a partition: the driver between the pure Raft core, the partition's log, the
- * shard's write-ahead log and the links to other nodes. Promise: the core's `Ready` is worked off in
- * its order, a sync error ends the replica for good, and a broken invariant stops this partition,
- * not the node. Shard thread; nothing here waits.
+ * shard's write-ahead log and the links to other nodes. Promise: the core's `Ready` is worked off
+ * in its order, a sync error ends the replica for good, and a broken invariant stops this
+ * partition, not the node. Shard thread; nothing here waits.
  */
 import { assert } from '../base/assert.js';
-import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
-import type { GroupKey, VoterId } from '../base/group.js';
-import type { Mark } from '../base/mark.js';
-import { comparePositions, isSamePosition, type Position } from '../base/position.js';
-import type { Prng } from '../base/prng.js';
-import { LEADER_NONE, type LeaderEpoch, type MonotonicMs, type NodeId, type Offset } from '../base/units.js';
-import type { LogRange } from '../log/log-types.js';
+import type { GroupKey } from '../base/group.js';
+import { isSamePosition, type Position } from '../base/position.js';
+import {
+  LEADER_NONE,
+  type LeaderEpoch,
+  type MonotonicMs,
+  type NodeId,
+  type Offset,
+} from '../base/units.js';
 import type { PartitionLog } from '../log/partition-log.js';
-import type { Wal } from '../log/wal.js';
 import { stampBatch } from '../native/batch.js';
 import type { RaftMessage } from '../raft/messages.js';
-import type { RaftKnobs, RaftMutant } from '../raft/raft-config.js';
 import { RaftGroup } from '../raft/raft-group.js';
-import type {
-  FollowerStatus,
-  HardState,
-  RaftEvent,
-  RaftRole,
-  Ready,
-  SyncToken,
-} from '../raft/ready.js';
+import type { FollowerStatus, RaftEvent, RaftRole, Ready, SyncToken } from '../raft/ready.js';
 import { appendFault } from './append-check.js';
+import { Applied } from './applied.js';
 import { Confirmations } from './confirmations.js';
+import { recoveredHardState } from './hard-state.js';
 import { LogWriter } from './log-writer.js';
 import { OrderSender } from './order-sender.js';
+import type { ReplicaEvent, ReplicaOptions } from './replica-ports.js';
+import { RoleTeller } from './role-teller.js';
+import { isDiskFull, storageFailure } from './storage-errors.js';
+import { bestFollower } from './successor.js';
+import { SyncPump } from './sync-pump.js';
 
-export type ReplicationKnobs = {
-  readonly raft: RaftKnobs;
-  /** How often the shard calls `tick`. */
-  readonly tickMs: number;
-  /** replica.lag.time.max.ms: a follower behind for longer is not in sync. */
-  readonly replicaLagMsMax: number;
-};
+export type {
+  PeerTransport,
+  ReplicaEvent,
+  ReplicaEvents,
+  ReplicaOptions,
+  ReplicationKnobs,
+  StateSnapshots,
+} from './replica-ports.js';
 
-export type ReplicaEvents = {
-  /** Role, leader, epoch or {@link Replica.isServing} changed. */
-  onRole(): void;
-  onCommitted(highWatermark: Offset): void;
-  /** A batch is in the local log, on leader and follower alike; bytes are good for the call only. */
-  onAppended(bytes: Uint8Array, start: number, length: number, baseOffset: Offset): void;
-  /** Batches at or behind `to` are gone from the local log. */
-  onTruncated(to: Offset): void;
-  /** The whole log was replaced by a snapshot. */
-  onReset(): void;
-  onMarkCommitted(mark: Mark): void;
-  /** {@link Replica.localSyncedOffset} moved. */
-  onSynced?(): void;
-  /** The replica has ended; called once. It answers nobody any more. */
-  onFailed(error: Error): void;
-  /** {@link Replica.drain} has work to do before the turn ends, or as soon as possible. */
-  onDirty(): void;
-  /** For log lines and counters. */
-  onEvent?(event: RaftEvent | ReplicaEvent): void;
-};
-
-/** What the driver itself has to tell. */
-export type ReplicaEvent =
-  | { readonly kind: 'append-refused'; readonly from: NodeId; readonly reason: string }
-  | { readonly kind: 'storage-full' };
-
-export interface PeerTransport {
-  /**
-   * False when the link is down, over its bound, or leads to another directory than `message.to`:
-   * Raft sends again later, from the log. Ranges are read before the turn ends.
-   */
-  send(to: NodeId, group: GroupKey, message: RaftMessage, ranges: readonly LogRange[]): boolean;
-}
-
-/** State beside the log (metadata group only): an ordinary partition's snapshot is empty. */
-export type StateSnapshots = {
-  /** A committed state: everything below `position`. */
-  capture(): { readonly position: Position; readonly bytes: Uint8Array };
-  /** Durable when it returns; the log is reset to `position` after it. */
-  install(position: Position, bytes: Uint8Array): void;
-};
-
-export type ReplicaOptions = {
-  readonly group: GroupKey;
-  readonly self: VoterId;
-  /** In replica order; a self that is not among them is a stranger. */
-  readonly voters: readonly VoterId[];
-  readonly log: PartitionLog;
-  readonly wal: Wal;
-  readonly transport: PeerTransport;
-  readonly clock: Clock;
-  /** For this replica alone. */
-  readonly random: Prng;
-  readonly knobs: ReplicationKnobs;
-  readonly durability: () => 'synced' | 'cached';
-  readonly events: ReplicaEvents;
-  readonly snapshots?: StateSnapshots | undefined;
-  /** Tests only: a classical mistake in the core. */
-  readonly mutant?: RaftMutant | undefined;
-};
-
-/** What {@link ReplicaEvents.onRole} is about. */
-type Leading = {
-  readonly role: RaftRole;
-  readonly leaderId: NodeId;
-  readonly leaderEpoch: LeaderEpoch;
-  readonly isServing: boolean;
-};
-
-/** Syncs in flight of one replica: one runs, one gathers. */
-const SYNCS_MAX = 2;
 /** A replica whose disk is full does not try to lead, and hands over once, in this time. */
 const FULL_MS = 10_000;
 
@@ -121,15 +51,15 @@ export class Replica {
   readonly #log: PartitionLog;
   readonly #writer: LogWriter;
   readonly #sender: OrderSender;
+  readonly #syncs: SyncPump;
   #isDirty = false;
   #isClosed = false;
+  #isRetiring = false;
   #failure: Error | null = null;
   readonly #confirmations = new Confirmations();
-  #wantedSync: SyncToken | null = null;
-  #syncsRunning = 0;
-  #applied: Position;
+  readonly #applied: Applied;
   #fullUntilMs: MonotonicMs = Number.NEGATIVE_INFINITY;
-  #told: Leading;
+  readonly #teller: RoleTeller;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -145,10 +75,16 @@ export class Replica {
       isForgetful: this.#log.isForgetful,
       mutant: options.mutant,
     });
-    this.#applied = this.#raft.commit;
-    this.#writer = new LogWriter(this.#log, options.events, options.snapshots);
+    this.#applied = new Applied(this.#log, options.events, this.#raft.commit);
+    this.#writer = new LogWriter(options, this.#applied);
     this.#sender = new OrderSender(this.#raft, options);
-    this.#told = this.#roleNow();
+    this.#syncs = new SyncPump({
+      log: this.#log,
+      durability: options.durability,
+      onSynced: (token) => this.#onSynced(token),
+      onDone: (error, token) => this.#onSyncDone(error, token),
+    });
+    this.#teller = new RoleTeller(options.events, this.role, this.leaderEpoch);
     this.#markDirty();
   }
 
@@ -171,11 +107,11 @@ export class Replica {
   }
 
   get highWatermark(): Offset {
-    return this.#applied.offset;
+    return this.#applied.position.offset;
   }
 
   get commitPosition(): Position {
-    return this.#applied;
+    return this.#applied.position;
   }
 
   get logEnd(): Position {
@@ -191,8 +127,9 @@ export class Replica {
     return this.#raft.isForgetful;
   }
 
+  /** {@link drain} has work; never after a failure or the end. */
   get isDirty(): boolean {
-    return this.#isDirty;
+    return this.#isDirty && this.#failure === null && !this.#isClosed;
   }
 
   get failure(): Error | null {
@@ -227,7 +164,7 @@ export class Replica {
     return baseOffset;
   }
 
-  /** Asks the group to move the log start; {@link ReplicaEvents.onMarkCommitted} tells when it may. */
+  /** Asks the group to move the log start; `onMarkCommitted` tells when it may. */
   proposeLogStart(offset: Offset): boolean {
     if (!this.mayAppend || !this.#raft.proposeLogStart(offset)) return false;
     this.#markDirty();
@@ -259,7 +196,8 @@ export class Replica {
   /** Every `tickMs`, by the shard. */
   tick(): void {
     if (this.#failure !== null || this.#isClosed) return;
-    this.#raft.setMayStand(this.#options.clock.monotonicMs() >= this.#fullUntilMs);
+    const hasRoom = this.#options.clock.monotonicMs() >= this.#fullUntilMs;
+    this.#raft.setMayStand(hasRoom && !this.#isRetiring);
     this.#guard(() => this.#raft.tick());
     if (this.#raft.hasWork) this.#markDirty();
   }
@@ -304,7 +242,13 @@ export class Replica {
     const isIn = (f: FollowerStatus): boolean =>
       f.isVoter && !f.isForgetful && f.ticksBehind <= ticksMax;
     if (this.role !== 'leader') return [];
-    return [self.nodeId, ...this.#raft.followers().filter(isIn).map((f) => f.id.nodeId)];
+    return [
+      self.nodeId,
+      ...this.#raft
+        .followers()
+        .filter(isIn)
+        .map((f) => f.id.nodeId),
+    ];
   }
 
   followerProgress(): FollowerStatus[] {
@@ -322,13 +266,22 @@ export class Replica {
     this.#markDirty();
   }
 
-  /** Hands over to `to`, or to the follower that holds most. False when there is nobody. */
-  transferLeadership(to?: NodeId): boolean {
+  /**
+   * Hands over to `to`, or to the follower that holds most among those that `mayLead`. False when
+   * there is nobody.
+   */
+  transferLeadership(to?: NodeId, mayLead: (nodeId: NodeId) => boolean = () => true): boolean {
     if (this.role !== 'leader') return false;
-    const successor = to ?? bestFollower(this.#raft.followers());
+    const successor = to ?? bestFollower(this.#raft.followers(), mayLead);
     if (successor === null || !this.#raft.transferTo(successor)) return false;
     this.#markDirty();
     return true;
+  }
+
+  /** This node is about to close: the replica votes and follows on, but does not lead again. */
+  retire(): void {
+    this.#isRetiring = true;
+    this.#raft.setMayStand(false);
   }
 
   /** Stops; the log and the write-ahead log belong to the caller. Waiting confirmations end. */
@@ -343,7 +296,7 @@ export class Replica {
     while (true) {
       const ready = this.#raft.takeReady();
       if (ready !== null) this.#work(ready);
-      else if (!this.#startSync()) return;
+      else if (!this.#syncs.start()) return;
     }
   }
 
@@ -353,9 +306,9 @@ export class Replica {
     if (ready.hardState !== null) wal.setHardState(group, ready.hardState);
     if (ready.writes.length > 0) this.#write(ready);
     if (ready.hasRemembered) this.#log.clearForgetful();
-    if (ready.sync !== null) this.#wantedSync = ready.sync;
+    if (ready.sync !== null) this.#syncs.want(ready.sync);
     for (const message of ready.messages) transport.send(message.to.nodeId, group, message, []);
-    if (ready.commit !== null) this.#onCommit(ready.commit);
+    if (ready.commit !== null) this.#applied.advance(ready.commit);
     for (const event of ready.events) this.#emit(event);
   }
 
@@ -369,28 +322,12 @@ export class Replica {
     }
   }
 
-  /** Starts (or, for cached batches, ends) the sync that is wanted; true when a Ready may follow. */
-  #startSync(): boolean {
-    const token = this.#wantedSync;
-    if (token === null) return false;
-    const isCached = !token.needsWal && this.#options.durability() === 'cached';
-    if (isCached) {
-      // In the page cache is good enough: nobody waits, but the log still notes what was promised.
-      this.#onSynced(token);
-      this.#wantedSync = null;
-      if (this.#syncsRunning > 0) return true;
-    }
-    if (this.#syncsRunning >= SYNCS_MAX) return false;
-    this.#wantedSync = null;
-    this.#syncsRunning++;
-    this.#log.syncTo((error) => {
-      this.#syncsRunning--;
-      if (this.#isClosed || this.#failure !== null) return;
-      if (error !== null) this.#fail(error);
-      else if (!isCached) this.#guard(() => this.#onSynced(token));
-      this.#markDirty();
-    });
-    return true;
+  /** A sync that was waited for has ended, most likely outside of a turn. */
+  #onSyncDone(error: Error | null, token: SyncToken | null): void {
+    if (this.#isClosed || this.#failure !== null) return;
+    if (error !== null) this.#fail(storageFailure(error));
+    else if (token !== null) this.#guard(() => this.#onSynced(token));
+    this.#markDirty();
   }
 
   #onSynced(token: SyncToken): void {
@@ -399,25 +336,14 @@ export class Replica {
     if (this.#raft.syncedEnd.offset > before) this.#options.events.onSynced?.();
   }
 
-  #onCommit(commit: Position): void {
-    const before = this.#applied;
-    assert(comparePositions(before, commit) < 0, 'commit never goes back', { before, commit });
-    this.#applied = commit;
-    const { events } = this.#options;
-    if (commit.marks > before.marks) {
-      for (const mark of this.#log.marksBetween(before, commit)) events.onMarkCommitted(mark);
-    }
-    if (commit.offset > before.offset) events.onCommitted(commit.offset);
-  }
-
   #onAppendError(error: unknown): Error {
     if (isDiskFull(error)) {
       this.#onFull();
       return new LograftError('STORAGE_FULL', 'the disk is full', undefined, { cause: error });
     }
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = storageFailure(error);
     this.#fail(failure);
-    return new LograftError('STORAGE_FAILED', failure.message, undefined, { cause: error });
+    return failure;
   }
 
   /** Somebody with space should lead; who votes and what is promised does not change. */
@@ -434,21 +360,8 @@ export class Replica {
     this.#confirmations.settle(isLost ? null : this.#raft.confirmedRound, this.#raft.term);
   }
 
-  #roleNow(): Leading {
-    const { role, leaderId, leaderEpoch, isServing } = this;
-    return { role, leaderId, leaderEpoch, isServing };
-  }
-
   #tellRole(): void {
-    const { role, leaderId, leaderEpoch, isServing } = this.#told;
-    const isSame =
-      role === this.role &&
-      leaderId === this.leaderId &&
-      leaderEpoch === this.leaderEpoch &&
-      isServing === this.isServing;
-    if (isSame) return;
-    this.#told = this.#roleNow();
-    this.#options.events.onRole();
+    this.#teller.tell(this.role, this.leaderId, this.leaderEpoch, this.isServing);
   }
 
   #markDirty(): void {
@@ -478,31 +391,4 @@ export class Replica {
     this.#tellRole();
     this.#options.events.onFailed(error);
   }
-}
-
-/**
- * Term and vote as the write-ahead log has them. When it lost them (a finding of recovery), nothing
- * may be voted in the newest epoch of the log again.
- */
-function recoveredHardState(options: ReplicaOptions): HardState | null {
-  const { wal, group, log, self } = options;
-  const stored = wal.hardState(group);
-  const lastEpoch = log.epochs.at(-1)?.epoch ?? -1;
-  if (stored !== null && stored.term >= lastEpoch) return stored;
-  return lastEpoch === -1 ? stored : { term: lastEpoch, votedFor: self };
-}
-
-/** The voter that would lose least by leading. */
-function bestFollower(followers: readonly FollowerStatus[]): NodeId | null {
-  let best: FollowerStatus | null = null;
-  for (const follower of followers) {
-    if (!follower.isVoter || follower.isForgetful || follower.state !== 'replicate') continue;
-    if (best === null || comparePositions(follower.match, best.match) > 0) best = follower;
-  }
-  return best?.id.nodeId ?? null;
-}
-
-function isDiskFull(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'STORAGE_FULL';
 }

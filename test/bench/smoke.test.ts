@@ -7,6 +7,7 @@
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { lograft } from '../support/cluster.js';
 import { runCommand } from '../support/command.js';
 
 const BENCH = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
@@ -14,6 +15,7 @@ const WORKLOADS = ['W9', 'W2', 'W2', 'W4', 'W5', 'W5', 'W6', 'W8'];
 
 type Report = {
   readonly size: string;
+  readonly systems: Readonly<Record<string, string>>;
   readonly isValid: boolean;
   readonly workloads: readonly {
     readonly id: string;
@@ -39,6 +41,8 @@ test('every workload on three nodes', async () => {
   const report = JSON.parse(stdout) as Report;
   assert.is(report.size, 'smoke');
   assert.ok(report.isValid);
+  const { version } = JSON.parse((await lograft(['version', '--format', 'json'])).stdout);
+  assert.equal(report.systems, { lograft: `lograft ${version}` });
   assert.equal(
     report.workloads.map(({ id }) => id),
     WORKLOADS,
@@ -49,9 +53,9 @@ test('every workload on three nodes', async () => {
       [[]],
       id,
     );
-    for (const { name, lograft, kafka } of rows) {
-      assert.ok(lograft !== null && Number.isFinite(lograft.median), `${id} ${name}`);
-      assert.is(kafka, null);
+    for (const row of rows) {
+      assert.ok(Number.isFinite(row.lograft?.median), `${id} ${row.name}`);
+      assert.is(row.kafka, null);
     }
   }
 });

@@ -3,13 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LograftError } from '#src/base/errors.js';
+import { type LoadOptions, loadClusterConfig } from '#src/broker/config.js';
+import { environmentName } from '#src/broker/config-overrides.js';
 import {
   brokerConfig,
-  type LoadOptions,
-  loadClusterConfig,
   packagedConfigFile,
-} from '#src/broker/config.js';
-import { environmentName } from '#src/broker/config-overrides.js';
+  readResolvedConfig,
+  resolvedConfigFile,
+  writeResolvedConfig,
+} from '#src/broker/node-config.js';
 import { SETTINGS } from '#src/broker/settings.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -58,6 +60,15 @@ test('the packaged cluster.yml is valid and means the defaults it documents', ()
   assert.is(config.nodes.length, 3);
   assert.is(config.settings['offsets.topic.num.partitions'], 8);
   assert.is(config.settings['group.initial.rebalance.delay.ms'], 0);
+});
+
+test('a node gets the decided configuration back as it was', () => {
+  const config = load('clusterName: c\n', { sets: ['num.shards=2', 'nodes.1.rack=a'] });
+  writeResolvedConfig(config);
+  const file = resolvedConfigFile(config.dataDir);
+  assert.equal(readResolvedConfig(file), config);
+  writeFileSync(file, '{}');
+  assert.throws(() => readResolvedConfig(file), /cannot use .*config.json: format version/);
 });
 
 test('an unknown key names its place and the nearest right one', () => {

@@ -56,7 +56,11 @@ export const CHAOS_SETTINGS: readonly string[] = [`replica.lag.time.max.ms=${REP
 
 export async function runChaos(cluster: TestCluster, options: ChaosOptions): Promise<ChaosResult> {
   const run = new ChaosRun(cluster, options);
-  return run.run();
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
 }
 
 class ChaosRun {
@@ -84,7 +88,7 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosResult> {
-    const { rounds, faults, seed, topicConfigs, partitions } = this.#options;
+    const { topicConfigs, partitions } = this.#options;
     for (const topic of this.#topics) {
       await this.#cluster.createTopic(topic, partitions, topicConfigs);
     }
@@ -93,22 +97,29 @@ class ChaosRun {
     const followers = this.#names
       .slice(0, this.#topics.length)
       .map((name) => new Follower(this.#client, name, this.#witness));
-    const work = [...writers, ...followers].map((worker) => worker.run());
-    work.push(this.#keepRefreshing());
-    // A fault of the harness itself must end the run at once, not at its end.
-    const trouble = Promise.all(work);
-    await Promise.race([this.#waitForAcks(), trouble]);
-    const plan = planFaults(new Prng(seed), rounds, faults, this.#cluster.nodeIds);
-    for (const [index, fault] of plan.entries()) {
-      await Promise.race([this.#round(index + 1, fault), trouble]);
+    const workers = [...writers, ...followers];
+    const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
+    try {
+      // Trouble of a worker must end the run at once, not at its end.
+      await Promise.race([this.#runRounds(), Promise.all(work)]);
+    } finally {
+      this.#isStopping = true;
+      for (const worker of workers) worker.stop();
+      this.#logOutcomes(writers);
     }
-    this.#isStopping = true;
-    for (const worker of [...writers, ...followers]) worker.stop();
-    await trouble;
-    this.#logOutcomes(writers);
-    const violations = await this.#judge();
-    await this.#client.close();
-    return this.#result(violations);
+    await Promise.all(work);
+    return this.#result(await this.#judge());
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async #runRounds(): Promise<void> {
+    const { rounds, faults, seed } = this.#options;
+    await this.#waitForAcks();
+    const plan = planFaults(new Prng(seed), rounds, faults, this.#cluster.nodeIds);
+    for (const [index, fault] of plan.entries()) await this.#round(index + 1, fault);
   }
 
   #makeWriters(): Writer[] {
@@ -163,11 +174,13 @@ class ChaosRun {
   async #waitForAcks(): Promise<void> {
     const keys = this.#names.map(keyOf);
     const startMs = performance.now();
-    await waitFor(
-      'an ack in every partition',
-      () => this.#gaps.silentSince(keys, startMs).length === 0,
-      { timeoutMs: 30_000 },
-    );
+    try {
+      const isHeard = (): boolean => this.#gaps.silentSince(keys, startMs).length === 0;
+      await waitFor('an ack in every partition', isHeard, { timeoutMs: 30_000 });
+    } catch (error) {
+      this.#options.log(`never: ${this.#gaps.silentSince(keys, startMs).join(' ')}`);
+      throw error;
+    }
   }
 
   async #keepRefreshing(): Promise<void> {

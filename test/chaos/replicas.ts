@@ -24,19 +24,8 @@ export async function compareReplicas(
   }
   for (const node of cluster.nodeIds) {
     const directory = join(cluster.dataDir, `node-${node}`);
-    const folders = [...readable.keys()].map((key) =>
-      join(directory, key.replace(/:(\d+)$/, '-$1')),
-    );
-    for (const folder of folders) {
-      const { status, stdout, stderr } = await lograft([
-        'log',
-        'verify',
-        folder,
-        '--format',
-        'json',
-      ]);
-      if (status !== 0) violations.push({ id: 'R3', text: `${folder}: ${stdout}${stderr}` });
-    }
+    const { status, stdout, stderr } = await lograft(['log', 'verify', directory]);
+    if (status !== 0) violations.push({ id: 'R3', text: `node ${node}: ${stdout}${stderr}` });
   }
   return violations;
 }

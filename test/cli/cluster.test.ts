@@ -1,6 +1,6 @@
 /** The contract of the commands against real nodes, as a script would use them. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +11,15 @@ import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
 
 type Fault = { readonly node: number; readonly pid: number; readonly signal: string | null };
+
+type LogReport = {
+  readonly file: string;
+  readonly batches: number;
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly bytes: number;
+  readonly damage: readonly object[];
+};
 
 let cluster: TestCluster;
 
@@ -179,9 +188,45 @@ test('a paused node shows as paused until it is resumed', async () => {
   await cluster.mustRun(['produce', 'faults'], { input: 'while paused\n' });
   const resumed = await cluster.json<Fault>(['resume', String(paused.node)]);
   assert.equal([resumed.pid, resumed.signal], [paused.pid, 'SIGCONT']);
-  await waitFor('every node to run', async () =>
-    (await cluster.status()).nodes.every((node) => node.state === 'running'),
+  await waitFor('every node to run', async () => {
+    const now = (await cluster.status()).nodes;
+    if (now.every((node) => node.state === 'running')) return true;
+    throw new Error(JSON.stringify(now));
+  });
+});
+
+test('segments are verified and dumped, damage is 1', async () => {
+  const { leader } = (await cluster.topic('one')).partitions[0] as { leader: number };
+  const folder = join(cluster.dataDir, `node-${leader}`, 'one-0');
+  const sound = await cluster.json<LogReport>(['log', 'verify', folder]);
+  const { file, baseOffset, nextOffset, damage } = sound;
+  assert.equal([file, baseOffset, nextOffset, damage], [folder, 0, 10, []]);
+  const segment = join(folder, '00000000000000000000.log');
+  const dump = await cluster.json<LogReport & { contents: { records: { value: string }[] }[] }>([
+    ...['log', 'dump', segment, '--records'],
+  ]);
+  assert.is(dump.batches, dump.contents.length);
+  const values = dump.contents.flatMap((batch) => batch.records.map((r) => r.value));
+  assert.equal(
+    values.map((v) => Buffer.from(v, 'base64').toString()),
+    [...'0123456789'],
   );
+  const copy = join(tempDir('damage'), '00000000000000000000.log');
+  const bytes = readFileSync(segment).subarray(0, sound.bytes);
+  bytes[bytes.length - 2] = (bytes.at(-2) as number) ^ 1;
+  writeFileSync(copy, bytes);
+  const damaged = await cluster.run(['log', 'verify', copy, '--format', 'json']);
+  assert.is(damaged.status, 1);
+  const report = JSON.parse(damaged.stdout) as LogReport;
+  assert.equal(Object.keys(report), [
+    'file',
+    'batches',
+    'baseOffset',
+    'nextOffset',
+    'bytes',
+    'damage',
+  ]);
+  assert.equal(Object.keys(report.damage[0] ?? {}), ['position', 'kind']);
 });
 
 test('a second up on the same directory says that it runs', async () => {

@@ -19,7 +19,6 @@ import { planLaunch } from '#src/cli/cluster/launch.js';
 import type { NodeStatus, PartitionStatus } from '#src/cli/cluster/node-status.js';
 import { checkPorts } from '#src/cli/cluster/ports.js';
 import { endProcesses } from '#src/cli/cluster/shutdown.js';
-import { brokerArguments } from '#src/cli/cluster/spawn.js';
 import { waitForState } from '#src/cli/cluster/wait.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -28,7 +27,7 @@ const root = mkdtempSync(join(tmpdir(), 'lograft-cli-'));
 test.after(() => rmSync(root, { recursive: true, force: true }));
 
 const STATE: ClusterState = {
-  launch: { configFile: '/c.yml', nodeCount: null, basePort: 20_000, sets: [], isInsecure: false },
+  launch: { configFile: '/c.yml', nodeCount: null, basePort: 20_000, isInsecure: false },
   supervisor: null,
   nodes: [1, 2].map((id) => ({
     id,
@@ -144,15 +143,6 @@ test('a used directory is continued with its nodes and ports', async () => {
   assert.is(again.config.settings['num.shards'], 1, 'an override is not carried over');
   assert.is(planLaunch({ data, basePort: 26_000 }).config.nodes[0]?.kafkaPort, 26_000);
   assert.throws(() => planLaunch({ data, nodes: 3 }), /holds a cluster of the nodes 1, 2, not/);
-});
-
-test('a node is spawned with everything that shaped its cluster', () => {
-  const launch = { ...STATE.launch, nodeCount: 2, sets: ['a=1', 'b=2'], isInsecure: true };
-  assert.is(
-    brokerArguments('/d', 2, launch).join(' '),
-    'broker --id 2 --data /d --config /c.yml --nodes 2 --base-port 20000 ' +
-      '--set a=1 --set b=2 --insecure',
-  );
 });
 
 test('a port in use is named with its purpose and the flag', async () => {

@@ -1,3 +1,4 @@
+/** The controller's decisions about topics, in Kafka's order of checks and with its error names. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decide } from '#src/control/decide.js';

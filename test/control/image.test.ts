@@ -1,3 +1,4 @@
+/** The cluster image: the same records give the same image, by every way they can travel. */
 import { Packr } from 'msgpackr';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,3 +1,4 @@
+/** Leader table, announcements and the spreading back of leaders. */
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

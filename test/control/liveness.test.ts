@@ -1,3 +1,4 @@
+/** Who is fenced when, as the controller hears of brokers or does not. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { applyRecord, type ClusterImage } from '#src/control/image.js';

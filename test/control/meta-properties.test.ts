@@ -1,3 +1,4 @@
+/** Whose directory it is: every doubt stops the start and names both sides. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LograftError } from '#src/base/errors.js';

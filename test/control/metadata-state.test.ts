@@ -1,3 +1,4 @@
+/** Snapshots of the metadata: bounds, damage, and a node that is far behind. */
 import { createHash } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

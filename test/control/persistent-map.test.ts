@@ -1,3 +1,4 @@
+/** The persistent map against a plain one, and what its versions share. */
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

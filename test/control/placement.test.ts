@@ -1,3 +1,4 @@
+/** Placement: racks, even leaders, refusals; a pure function of its inputs. */
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

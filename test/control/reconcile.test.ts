@@ -1,3 +1,4 @@
+/** What a node does with its folders: create, keep, delete, set aside or wait. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { applyRecord, type ClusterImage } from '#src/control/image.js';

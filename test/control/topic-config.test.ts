@@ -1,3 +1,4 @@
+/** Topic configs: checks, changes, values in force and where they come from. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { defaultSettings, settingByName } from '#src/broker/settings.js';

@@ -10,8 +10,7 @@ import { parentOf } from '#src/log/disk.js';
 
 /**
  * none: only what was synced. prefix: of each file a prefix of its operations, the last perhaps
- * torn. random: any pages of any operations. all: the page cache survives (kill -9); the very last
- * write may be cut short, as the kernel does when the signal arrives in the middle of it.
+ * torn. random: any pages of any operations. all: the page cache survives (kill -9).
  */
 export type Keep = 'none' | 'prefix' | 'random' | 'all';
 
@@ -64,13 +63,18 @@ export class MemoryDisk implements Disk {
   /** While true (or matching the path) syncs fail with EIO and the pages are lost. */
   failSync: RegExp | null = null;
   failRead: RegExp | null = null;
+  /**
+   * The process is killed in the middle of its next write: a prefix of it (drawn from here) reaches
+   * the page cache, the write throws, and nothing changes any more until {@link MemoryDisk.crash}.
+   */
+  killInWrite: Prng | null = null;
   readonly #schedule: (run: () => void) => void;
   readonly #due: (() => void)[] = [];
   #root: DirectoryNode = newDirectory();
   #open = new Map<number, { node: Node; path: string }>();
   #nextFd = 3;
   #usedBytes = 0;
-  #lastWritten: FileNode | null = null;
+  #isDead = false;
   /** Rises with each crash, so that syncs from before it come to nothing. */
   #life = 0;
 
@@ -102,12 +106,11 @@ export class MemoryDisk implements Disk {
     this.#life += 1;
     this.#due.length = 0;
     this.#open = new Map();
-    if (keep === 'all') this.#tearLastWrite(prng);
-    else {
-      this.#usedBytes = 0;
-      this.#crashDirectory(this.#root, keep, prng);
-    }
-    this.#lastWritten = null;
+    this.#isDead = false;
+    this.killInWrite = null;
+    if (keep === 'all') return;
+    this.#usedBytes = 0;
+    this.#crashDirectory(this.#root, keep, prng);
   }
 
   /** Changes one bit, on the platter and in the page cache. */
@@ -156,8 +159,12 @@ export class MemoryDisk implements Disk {
     const node = this.#fileOf(file);
     const grows = Math.max(0, position + length - node.content.size);
     const free = Math.max(0, this.capacityBytes - this.#usedBytes);
-    const taken = grows <= free ? length : Math.max(0, length - (grows - free));
+    if (this.#isDead) throw errnoError('EKILLED', file.path);
+    let taken = grows <= free ? length : Math.max(0, length - (grows - free));
+    if (this.killInWrite !== null) taken = this.killInWrite.int(0, taken);
     this.#write(node, position, Buffer.from(bytes.subarray(start, start + taken)));
+    this.#isDead = this.killInWrite !== null;
+    if (this.#isDead) throw errnoError('EKILLED', file.path);
     if (taken < length) throw errnoError('ENOSPC', file.path);
   }
 
@@ -222,6 +229,7 @@ export class MemoryDisk implements Disk {
   rename(from: string, to: string): void {
     const node = this.#find(from);
     const parent = this.#directory(parentOf(from));
+    if (this.#isDead) return;
     if (node === null || parent === null) throw errnoError('ENOENT', from);
     if (parentOf(to) !== parentOf(from)) throw errnoError('EXDEV', to);
     const [fromName, toName] = [nameOf(from), nameOf(to)];
@@ -233,7 +241,7 @@ export class MemoryDisk implements Disk {
   unlink(path: string): void {
     const parent = this.#directory(parentOf(path));
     const node = parent?.entries.get(nameOf(path));
-    if (parent === null || node === undefined) return;
+    if (parent === null || node === undefined || this.#isDead) return;
     if (node.kind === 'directory') throw errnoError('EISDIR', path);
     this.#usedBytes -= node.content.size;
     parent.entries.delete(nameOf(path));
@@ -271,12 +279,12 @@ export class MemoryDisk implements Disk {
   #write(node: FileNode, position: number, bytes: Buffer): void {
     if (bytes.length === 0) return;
     this.#apply(node, { kind: 'write', position, bytes });
-    this.#lastWritten = node;
     this.counters.writes += 1;
     this.counters.writeBytes += bytes.length;
   }
 
   #apply(node: FileNode, op: FileOp): void {
+    if (this.#isDead) return;
     const before = node.content.size;
     applyOp(node.content, op);
     this.#usedBytes += node.content.size - before;
@@ -297,15 +305,6 @@ export class MemoryDisk implements Disk {
     }
     dropOps(node, upTo, (op) => applyOp(node.durable, op));
     return null;
-  }
-
-  #tearLastWrite(prng: Prng): void {
-    const node = this.#lastWritten;
-    const last = node?.ops.at(-1);
-    if (node === null || last?.kind !== 'write' || !prng.chance(0.5)) return;
-    if (last.position + last.bytes.length !== node.content.size) return;
-    const kept = prng.int(0, last.bytes.length);
-    this.#apply(node, { kind: 'truncate', length: last.position + kept });
   }
 
   #crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng): void {

@@ -111,7 +111,7 @@ test('slices give marks and batches in order, one epoch each', () => {
     '10..11 e4',
   ]);
   // A follower that copies them has the same log.
-  const copy = new Bench(disk, '/data/copy-0').open({ config: { segmentBytes: 700 } });
+  const copy = new Bench(disk, '/data/other/copy-0').open({ config: { segmentBytes: 700 } });
   for (const slice of slices) {
     if (slice.kind === 'mark') {
       copy.log.appendMark(slice.mark);

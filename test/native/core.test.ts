@@ -22,7 +22,7 @@ function sourcesIn(folder: string): string[] {
 
 function compile(binary: string, flags: readonly string[]): string {
   const sources = ['test/native/core', 'native/core', 'native/platform'].flatMap(sourcesIn);
-  const common = ['-std=c++17', '-O1', '-g1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions'];
+  const common = ['-std=c++17', '-O0', '-g1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions'];
   const args = [...common, ...flags, ...sources, '-lpthread', '-o', binary];
   const result = spawnSync('g++', args, { cwd: ROOT, encoding: 'utf8' });
   return result.status === 0 ? '' : `${result.error?.message ?? ''}${result.stderr}`;

@@ -30,44 +30,50 @@ test('handoff mode gives the descriptor; adopting it is silent', () =>
     assert.is(acceptor.closed.length, 0);
   }));
 
-/** Sends `stream` at once, detaches at frame `at`, and returns what the second layer heard. */
-async function moveAt(at: number, stream: Buffer, total: number): Promise<Buffer[]> {
-  let heard: Buffer[] = [];
+/**
+ * Sends `stream` to the first of three layers. Frame `first` moves the connection to the second
+ * layer, frame `second` to the third. Returns what all heard, in order.
+ */
+async function moveAt(first: number, second: number, stream: Buffer, total: number) {
+  const heard: Buffer[] = [];
   await withLayers(async (open) => {
-    const second = open({}, { slabBytes: 16 << 10 });
-    let seen = 0;
-    const first: Recorder = open(
-      {
-        onFrame: (id) => {
-          if (seen++ !== at) return;
-          const { fd, leftover } = first.layer.detach(id);
-          second.layer.adopt(fd, leftover);
+    const layers: Recorder[] = [first, second, Infinity].map((at, index) =>
+      open(
+        {
+          onFrame: (id, bytes, start, length) => {
+            heard.push(Buffer.from(bytes.subarray(start, start + length)));
+            if (heard.length !== at + 1) return;
+            const { fd, leftover } = (layers[index] as Recorder).layer.detach(id);
+            layers[index + 1]?.layer.adopt(fd, leftover);
+          },
         },
-      },
-      { slabBytes: 16 << 10 },
+        // The first reads far ahead; the others take what was left over in many small steps.
+        { slabBytes: index === 0 ? 256 << 10 : 16 << 10 },
+      ),
     );
-    const peer = await Peer.open(first.listen());
-    for (let from = 0; from < stream.length; from += 50_000) {
-      peer.send(stream.subarray(from, from + 50_000));
-    }
-    await soon('all frames', () => first.frames.length + second.frames.length === total);
-    heard = [...first.frames, ...second.frames].map(({ body }) => body);
-    assert.is(first.frames.length, at + 1);
-    assert.is(first.closed.length, 0);
-    assert.is(first.layer.counters().connections, 0);
+    const [from, over, last] = layers as [Recorder, Recorder, Recorder];
+    const peer = await Peer.open(from.listen());
+    for (let at = 0; at < stream.length; at += 50_000) peer.send(stream.subarray(at, at + 50_000));
+    await soon('all frames', () => heard.length === total);
+    assert.is(from.frames.length, first + 1);
+    assert.is(last.frames.length, total - second - 1);
+    assert.is(from.layer.counters().connections + over.layer.counters().connections, 0);
     peer.end();
-    await soon('closed', () => second.closed.length === 1);
+    await soon('closed', () => last.closed.length === 1);
+    assert.is(from.closed.length + over.closed.length, 0);
   });
   return heard;
 }
 
-test('detached at any frame, the rest of the stream goes along', async () => {
+test('detached at any frame, and again, the rest of the stream goes along', async () => {
   const sizes = [10, 3000, 7, 9000, 1, 20_000, 30, 100_000, 12_000, 5];
   const bodies = sizes.map((size) => patterned(size, size));
   const stream = Buffer.concat(bodies.map((body) => frame(body)));
-  for (let at = 0; at < bodies.length; at++) {
-    const heard = await moveAt(at, stream, bodies.length);
-    assert.equal(heard, bodies, `moved at ${at}`);
+  for (let first = 0; first < bodies.length - 1; first++) {
+    for (let second = first + 1; second < bodies.length; second += 2) {
+      const heard = await moveAt(first, second, stream, bodies.length);
+      assert.equal(heard, bodies, `moved at ${first} and ${second}`);
+    }
   }
 });
 

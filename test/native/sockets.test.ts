@@ -140,6 +140,36 @@ test('a frame that never completes meets its deadline, an idle connection does n
     for (const peer of [idle, stuck, dripping]) peer.end();
   }));
 
+test('the deadline does not run while we do not read', () =>
+  withLayers(async (open) => {
+    const server: Recorder = open({
+      onOpened: (id) => server.layer.setFrameDeadlineMs(id, 60),
+      onFrame: (id) => server.layer.pauseReading(id),
+    });
+    const peer = await Peer.open(server.listen());
+    const second = frame(1000);
+    peer.send(frame('one'), second.subarray(0, 500));
+    await soon('one', () => server.frames.length === 1);
+    await sleep(150);
+    server.layer.resumeReading(server.opened[0] as ConnectionId);
+    peer.send(second.subarray(500));
+    await soon('two', () => server.frames.length === 2);
+    assert.is(server.closed.length, 0);
+    peer.end();
+  }));
+
+test('frames that arrived before a reset are delivered', () =>
+  withServer(async (server, port) => {
+    const peer = await Peer.open(port);
+    await soon('opened', () => server.opened.length === 1);
+    // Both are on their way before the server's loop looks at either.
+    peer.send(frame('fire'), frame('forget'));
+    peer.socket.resetAndDestroy();
+    await soon('closed', () => server.closed.length === 1);
+    assert.is(server.frames.length, 2);
+    assert.equal(server.reasons, ['ECONNRESET']);
+  }));
+
 test('closed by the peer, by a reset, and here', () =>
   withLayers(async (open) => {
     const server: Recorder = open({

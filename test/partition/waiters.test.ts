@@ -1,3 +1,4 @@
+/** Those who wait for a watermark end exactly once. */
 import { type WaiterEnd, Waiters } from '#src/partition/waiters.js';
 import { Prng } from '#src/base/prng.js';
 import { test } from 'uvu';

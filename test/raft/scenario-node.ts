@@ -271,7 +271,9 @@ function slicesOf(
     entries.push(entry);
     const last = slices.at(-1);
     const isMore =
-      last?.kind === 'batches' && last.epoch === entry.epoch && isSamePosition(sliceEnd(last), entry.from);
+      last?.kind === 'batches' &&
+      last.epoch === entry.epoch &&
+      isSamePosition(sliceEnd(last), entry.from);
     if (isMore) {
       slices[slices.length - 1] = { ...last, to: entry.to, byteLength: last.byteLength + size };
     } else {

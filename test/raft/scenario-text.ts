@@ -5,7 +5,8 @@ import type { RaftEvent } from '#src/raft/ready.js';
 import type { Entry, ScenarioNode } from './scenario-node.js';
 
 export function messageText(message: RaftMessage): string {
-  return `${message.from.nodeId}>${message.to.nodeId} ${message.type} t${message.term}${detail(message)}`;
+  const { from, to, type, term } = message;
+  return `${from.nodeId}>${to.nodeId} ${type} t${term}${detail(message)}`;
 }
 
 function detail(message: RaftMessage): string {
@@ -55,7 +56,8 @@ function appendedText(message: Extract<RaftMessage, { type: 'appended' }>): stri
     const { position, epoch, end } = rejection;
     return ` NO at ${formatPosition(position)}: my e${epoch} ends at ${formatPosition(end)}${flag}`;
   }
-  const more = formatPosition(received) === formatPosition(match) ? '' : ` of ${formatPosition(received)}`;
+  const more =
+    formatPosition(received) === formatPosition(match) ? '' : ` of ${formatPosition(received)}`;
   return ` match=${formatPosition(match)}${more}${flag}`;
 }
 
@@ -97,8 +99,9 @@ export function nodeText(node: ScenarioNode): string {
   if (!node.isUp) return `${options.id.nodeId} down log=${logText(node)}`;
   const role = raft.role === 'leader' && raft.isServing ? 'serving' : raft.role;
   const flag = raft.isForgetful ? ' forgetful' : '';
-  const positions = `synced=${formatPosition(raft.syncedEnd)} commit=${formatPosition(raft.commit)}`;
-  return `${options.id.nodeId} ${role}${flag} t${raft.term} leader=${raft.leaderId} ${positions} log=${logText(node)}`;
+  const synced = formatPosition(raft.syncedEnd);
+  const who = `${options.id.nodeId} ${role}${flag} t${raft.term} leader=${raft.leaderId}`;
+  return `${who} synced=${synced} commit=${formatPosition(raft.commit)} log=${logText(node)}`;
 }
 
 export function logText(node: ScenarioNode): string {

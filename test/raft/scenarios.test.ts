@@ -1,6 +1,6 @@
 /**
  * Runs every transcript of test/raft/scenarios and compares what happens with what it says.
- * `node dist/test/raft/scenarios.test.js --rewrite` writes down what happens instead: read the diff.
+ * `node dist/test/raft/scenarios.test.js --rewrite` writes down what happens: read the diff.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';

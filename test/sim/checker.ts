@@ -34,6 +34,8 @@ export class Checker {
   readonly #committed = new Map<string, Link>();
   #committedEnd: Position = { offset: 0, marks: 0 };
   #committedEpoch = -1;
+  /** Last link that was committed while this term, or an older one, was the newest with commits. */
+  readonly #lastOfTerm: { readonly term: number; last: Link }[] = [];
   readonly #leaders = new Map<number, number>();
   readonly #votes = new Map<string, number>();
   /** offset → identity of the acknowledged batch. */
@@ -92,7 +94,8 @@ export class Checker {
     }
     this.#leaders.set(term, witness.nodeId);
     this.#world.note(`leader ${witness.nodeId} term ${term}`);
-    const last = this.#committed.get(formatPosition(this.#committedEnd));
+    // Only what older leaders committed: a paused node may learn late that it was elected.
+    const last = this.#lastOfTerm.findLast((entry) => entry.term < term)?.last;
     if (last === undefined) return;
     const own = linkAt(witness.links, last.end);
     if (own?.chain !== last.chain) {
@@ -106,29 +109,36 @@ export class Checker {
     witness: Witness,
     from: Position,
     commit: Position,
-    leaderTerm: number | null,
+    term: number,
+    isLeader: boolean,
     all: readonly Witness[],
   ): void {
-    if (leaderTerm !== null) this.#checkLeaderCommit(witness, commit, leaderTerm, all);
+    if (isLeader) this.#checkLeaderCommit(witness, commit, term, all);
     for (const link of linksBetween(witness.links, from, commit)) {
       const key = formatPosition(link.end);
       const known = this.#committed.get(key);
-      if (known === undefined) this.#addCommitted(witness.nodeId, link);
+      if (known === undefined) this.#addCommitted(witness.nodeId, link, term);
       else if (known.chain !== link.chain) {
         throw new Violation('K3', `node ${witness.nodeId} commits another log at ${key}`);
       }
     }
   }
 
-  #addCommitted(nodeId: number, link: Link): void {
+  #addCommitted(nodeId: number, link: Link, term: number): void {
     const isBelow = comparePositions(link.end, this.#committedEnd) <= 0;
     if (isBelow || link.epoch < this.#committedEpoch) {
       const at = formatPosition(link.end);
-      throw new Violation('K3', `node ${nodeId} commits ${at} where others committed something else`);
+      throw new Violation(
+        'K3',
+        `node ${nodeId} commits ${at} where others committed something else`,
+      );
     }
     this.#committed.set(formatPosition(link.end), link);
     this.#committedEnd = link.end;
     this.#committedEpoch = link.epoch;
+    const newest = this.#lastOfTerm.at(-1);
+    if (newest === undefined || newest.term < term) this.#lastOfTerm.push({ term, last: link });
+    else newest.last = link;
   }
 
   #checkLeaderCommit(
@@ -139,7 +149,10 @@ export class Checker {
   ): void {
     const link = linkAt(witness.links, commit);
     if (link === undefined) {
-      throw new Violation('R8', `leader ${witness.nodeId} commits ${formatPosition(commit)} unseen`);
+      throw new Violation(
+        'R8',
+        `leader ${witness.nodeId} commits ${formatPosition(commit)} unseen`,
+      );
     }
     if (link.epoch !== term) {
       throw new Violation('R8', `leader of ${term} commits an entry of ${link.epoch} by counting`);
@@ -182,29 +195,38 @@ export class Checker {
     }
   }
 
-  /** A leader confirmed by a quorum answers "latest": it must know every earlier acknowledgement. */
+  /** A leader confirmed by a quorum answers "latest": it knows every earlier acknowledgement. */
   onLatest(nodeId: number, ackedBefore: number, answer: number): void {
     if (answer >= ackedBefore) return;
-    throw new Violation('K7', `node ${nodeId} answers ${answer}, but ${ackedBefore} was acknowledged`);
+    throw new Violation(
+      'K7',
+      `node ${nodeId} answers ${answer}, but ${ackedBefore} was acknowledged`,
+    );
   }
 }
 
 /** The entry that ends at `end`. */
 export function linkAt(links: readonly Link[], end: Position): Link | undefined {
-  let low = 0;
-  let high = links.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const order = comparePositions((links[middle] as Link).end, end);
-    if (order === 0) return links[middle];
-    if (order < 0) low = middle + 1;
-    else high = middle - 1;
-  }
-  return undefined;
+  const link = links[firstAtOrBehind(links, end)];
+  return link !== undefined && comparePositions(link.end, end) === 0 ? link : undefined;
 }
 
-function linksBetween(links: readonly Link[], from: Position, to: Position): Link[] {
-  return links.filter(
-    ({ end }) => comparePositions(end, from) > 0 && comparePositions(end, to) <= 0,
-  );
+function* linksBetween(links: readonly Link[], from: Position, to: Position): Iterable<Link> {
+  for (let i = firstAtOrBehind(links, from); i < links.length; i++) {
+    const link = links[i] as Link;
+    if (comparePositions(link.end, to) > 0) return;
+    if (comparePositions(link.end, from) > 0) yield link;
+  }
+}
+
+/** Index of the first entry that ends at or behind a place. */
+function firstAtOrBehind(links: readonly Link[], end: Position): number {
+  let low = 0;
+  let high = links.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (comparePositions((links[middle] as Link).end, end) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

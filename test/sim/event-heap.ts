@@ -1,4 +1,4 @@
-/** What will happen when, ordered by (time, sequence): equal times run in the order they were set. */
+/** What will happen when, by (time, sequence): equal times run in the order they were set. */
 
 type Event = { readonly atMs: number; readonly sequence: number; readonly run: () => void };
 
@@ -33,7 +33,8 @@ export class EventHeap {
     while (true) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event))
+        child++;
       if (!isBefore(heap[child] as Event, last)) break;
       heap[at] = heap[child] as Event;
       at = child;

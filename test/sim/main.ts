@@ -60,7 +60,8 @@ function report(failure: SimResult | null): void {
   const say = (line: string): boolean => process.stdout.write(`${line}\n`);
   say(`seeds      ${firstSeed}..${firstSeed + totals.runs - 1}`);
   say(`events     ${totals.events}`);
-  say(`simulated  ${(totals.simulatedMs / 3_600_000).toFixed(2)} hours, ${Math.round(totals.simulatedMs / realMs)} x real time`);
+  const hours = (totals.simulatedMs / 3_600_000).toFixed(2);
+  say(`simulated  ${hours} hours, ${Math.round(totals.simulatedMs / realMs)} x real time`);
   say(`acked      ${totals.acked}`);
   say(`faults     ${JSON.stringify(faults)}`);
   say(`branches   ${JSON.stringify(branches)}`);

@@ -40,10 +40,11 @@ export class Network {
   readonly #stations = new Map<number, Station>();
   /** `a>b` that loses everything. */
   readonly #cuts = new Set<string>();
-  /** `a-b` with a < b: a standing connection, and when its last message in each direction arrives. */
+  /** `a-b` with a < b: a standing connection, and when its last message each way arrives. */
   readonly #links = new Map<string, { generation: number; arrivals: Map<string, number> }>();
   #generation = 0;
   #slowdown = 1;
+  #isCalm = false;
 
   constructor(world: World, random: Prng, knobs: NetworkKnobs) {
     this.#world = world;
@@ -77,6 +78,12 @@ export class Network {
     }
   }
 
+  /** The time of faults is over: nothing is lost, repeated or overtaken any more. */
+  calm(): void {
+    this.#isCalm = true;
+    this.heal();
+  }
+
   /** Everything takes this many times as long. */
   slowDown(factor: number): void {
     this.#slowdown = factor;
@@ -88,12 +95,12 @@ export class Network {
     const to = message.to.nodeId;
     const bytes = packr.pack(encodeMessage(message));
     if (this.#knobs.kind === 'links') return this.#sendOnLink(from, to, message, bytes, payload);
-    if (this.#random.chance(this.#knobs.loss)) {
+    if (!this.#isCalm && this.#random.chance(this.#knobs.loss)) {
       this.#world.fault('loss');
       return true;
     }
     this.#deliverLater(from, to, this.#delay(), message, bytes, payload, null);
-    if (this.#random.chance(this.#knobs.repeat)) {
+    if (!this.#isCalm && this.#random.chance(this.#knobs.repeat)) {
       this.#world.fault('repeat');
       this.#deliverLater(from, to, this.#delay() * 4, message, bytes, payload, null);
     }
@@ -180,6 +187,7 @@ export class Network {
 
   #delay(): number {
     const { delayMsMin, delayMsMax } = this.#knobs;
+    if (this.#isCalm) return delayMsMin;
     return (delayMsMin + this.#random.float() * (delayMsMax - delayMsMin)) * this.#slowdown;
   }
 }

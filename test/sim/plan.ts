@@ -21,8 +21,13 @@ export type Fault =
     }
   | { readonly kind: 'isolate'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'slow-net'; readonly factor: number; readonly forMs: number }
-  | { readonly kind: 'slow-disk'; readonly node: number; readonly factor: number; readonly forMs: number }
-  | { readonly kind: 'full-disk'; readonly node: number; readonly forMs: number }
+  | {
+      readonly kind: 'slow-disk';
+      readonly node: number;
+      readonly factor: number;
+      readonly forMs: number;
+    }
+  | { readonly kind: 'full-disk' | 'failing-disk'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'transfer' }
   | { readonly kind: 'trim' }
   /** Armed: the power goes right after this node has sent such a message. */
@@ -139,8 +144,11 @@ function makeFault(random: Prng, nodes: number, durability: Plan['durability']):
       return { kind: 'transfer' };
     case 9:
       return { kind: 'trim' };
-    case 10:
-      return { kind: 'full-disk', node, forMs };
+    case 10: {
+      // A failed sync loses pages: only a group that syncs before it promises survives that.
+      const isFailing = isSynced && random.chance(0.4);
+      return { kind: isFailing ? 'failing-disk' : 'full-disk', node, forMs };
+    }
     case 11:
       return { kind: 'power', node, keep, downMs };
     case 12:

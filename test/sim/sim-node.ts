@@ -1,14 +1,15 @@
 /**
- * One simulated broker: the production replica, log and write-ahead log on a disk in memory, with a
- * life that can end at any moment. Every event is a turn of its loop; while it is paused events wait.
+ * One simulated broker: the production replica, log and write-ahead log on a disk in memory, with
+ * a life that can end at any moment. Every event is a turn of its loop; while paused they wait.
  */
+import type { Clock } from '#src/base/clock.js';
 import type { GroupKey, VoterId } from '#src/base/group.js';
-import { positionAfterMark } from '#src/base/mark.js';
 import { comparePositions, formatPosition, ORIGIN, type Position } from '#src/base/position.js';
 import type { Prng } from '#src/base/prng.js';
 import { DEFAULT_LOG_CONFIG } from '#src/log/log-config.js';
 import type { LogRange } from '#src/log/log-types.js';
 import { PartitionLog } from '#src/log/partition-log.js';
+import { moveAside } from '#src/log/recovery-state.js';
 import { Wal } from '#src/log/wal.js';
 import type { RaftMessage } from '#src/raft/messages.js';
 import type { RaftMutant } from '#src/raft/raft-config.js';
@@ -16,6 +17,7 @@ import { GapDetector } from '#src/replication/gap.js';
 import { Replica } from '#src/replication/replica.js';
 import { type Keep, MemoryDisk } from '../log/memory-disk.js';
 import type { Checker, Link, Witness } from './checker.js';
+import { LogWatch } from './log-watch.js';
 import type { Network, Station } from './network.js';
 import type { Plan } from './plan.js';
 import { Violation, type World } from './world.js';
@@ -45,23 +47,21 @@ export type SimNodeOptions = {
 
 const TICK_MS = 50;
 const DIRECTORY = '/data';
-const CRC_AT = 17;
 
 export class SimNode implements Station, Witness {
   readonly id: VoterId;
   readonly disk: MemoryDisk;
   life = 0;
   isUp = false;
-  /** Factor of every sync's duration. */
+  /** Factor of what a sync takes above the least. */
   diskSlowness = 1;
   replica: Replica | null = null;
   log: PartitionLog | null = null;
   /** Ended by a disk error, not by a bug: restart it. */
   hasDiskFailed = false;
-  links: Link[] = [];
   readonly #o: SimNodeOptions;
   #wal: Wal | null = null;
-  #base = 0;
+  #watch: LogWatch | null = null;
   #durableEnd: Position = ORIGIN;
   #waiters: Waiter[] = [];
   #committed: Position = ORIGIN;
@@ -81,8 +81,10 @@ export class SimNode implements Station, Witness {
     this.disk = new MemoryDisk({
       schedule: (run) => {
         const { life } = this;
+        // Mostly quick, sometimes very slow; at once when the time of faults is over.
         const spread = random.float() ** 3 * (plan.syncMsMax - plan.syncMsMin);
-        world.after((plan.syncMsMin + spread) * this.diskSlowness, () => {
+        const durationMs = plan.syncMsMin + spread * this.diskSlowness;
+        world.after(durationMs, () => {
           if (life === this.life) this.turn(run);
         });
       },
@@ -97,8 +99,13 @@ export class SimNode implements Station, Witness {
   }
 
   get durableEnd(): Position {
-    if (this.log === null) return this.#durableEnd;
-    return this.#o.plan.durability === 'cached' ? this.log.logEnd : this.log.synced;
+    if (this.log === null || this.#watch === null) return this.#durableEnd;
+    return this.#o.plan.durability === 'cached' ? this.log.logEnd : this.#watch.durableEnd;
+  }
+
+  /** Also while the node is down: what its disk held when it went. */
+  get links(): readonly Link[] {
+    return this.#watch?.links ?? [];
   }
 
   get isLeading(): boolean {
@@ -117,29 +124,12 @@ export class SimNode implements Station, Witness {
     const { disk } = this;
     const clock = { monotonicMs: () => world.nowMs, wallMs: () => world.nowMs };
     const wal = Wal.open({ disk, directory: `${DIRECTORY}/wal`, fileBytes: plan.walBytes });
-    const log = PartitionLog.open({
-      disk,
-      directory: `${DIRECTORY}/sim-0`,
-      topicId: group.topicId,
-      partition: group.partition,
-      config: {
-        ...DEFAULT_LOG_CONFIG,
-        durability: plan.durability,
-        segmentBytes: plan.segmentBytes,
-        indexIntervalBytes: 64,
-      },
-      wal,
-      clock,
-      isCleanStop,
-      isPageCacheLost,
-    });
+    const log = this.#openLog(wal, clock, isPageCacheLost, isCleanStop);
     for (const finding of log.findings) world.branch(`recovery ${finding.kind}`);
     if (log.isForgetful) world.branch('forgetful');
     this.#wal = wal;
     this.log = log;
-    this.#base = checker.chainAt(log.epochEndingAt(log.logStart), log.logStart);
-    this.#readLinks(log);
-    this.#watch(log);
+    this.#watch = new LogWatch(this.nodeId, this.disk, log, checker, this.#durableEnd);
     this.#committed = log.logStart;
     this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, world.nowMs);
     this.replica = new Replica({
@@ -156,10 +146,29 @@ export class SimNode implements Station, Witness {
       events: this.#events(),
       mutant: this.#o.mutant,
     });
-    world.note(`start ${this.nodeId} end ${formatPosition(log.logEnd)} start ${formatPosition(log.logStart)} ${log.findings.map((f) => f.kind)}`);
+    const from = formatPosition(log.logStart);
+    world.note(`start ${this.nodeId} with ${from}..${formatPosition(log.logEnd)}`);
     this.#o.network.join(this);
     this.#tickLater();
     this.turn(() => undefined);
+  }
+
+  /** As the broker does, a folder that seems to be another topic's is moved aside. */
+  #openLog(wal: Wal, clock: Clock, isPageCacheLost: boolean, isCleanStop: boolean): PartitionLog {
+    const { plan, group, world } = this.#o;
+    const { disk } = this;
+    const directory = `${DIRECTORY}/sim-0`;
+    const { durability, segmentBytes } = plan;
+    const config = { ...DEFAULT_LOG_CONFIG, durability, segmentBytes, indexIntervalBytes: 64 };
+    const options = { disk, directory, ...group, config, wal, clock };
+    try {
+      return PartitionLog.open({ ...options, isCleanStop, isPageCacheLost });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'DIRECTORY_FOREIGN') throw error;
+      world.branch('moved-aside');
+      moveAside(disk, directory);
+      return PartitionLog.open({ ...options, isCleanStop, isPageCacheLost });
+    }
   }
 
   /** The process ends; `keep` says what of the disk's unsynced work survives. */
@@ -288,7 +297,7 @@ export class SimNode implements Station, Witness {
     if (comparePositions(commit, this.#committed) > 0) {
       const from = this.#committed;
       this.#committed = commit;
-      checker.onCommit(this, from, commit, isLeader ? term : null, this.#o.others());
+      checker.onCommit(this, from, commit, term, isLeader, this.#o.others());
     }
     this.#settle(replica, isLeader);
     this.#moveLogStart(this.log);
@@ -343,7 +352,9 @@ export class SimNode implements Station, Witness {
   }
 
   #send(message: RaftMessage, ranges: readonly LogRange[]): boolean {
-    const parts = ranges.map((range) => this.disk.readFd(range.fd, range.filePosition, range.length));
+    const parts = ranges.map((range) =>
+      this.disk.readFd(range.fd, range.filePosition, range.length),
+    );
     const { checker, network } = this.#o;
     if (message.type === 'voted' && message.isGranted) {
       checker.onVote(this.nodeId, message.term, message.to.nodeId);
@@ -362,7 +373,8 @@ export class SimNode implements Station, Witness {
       onTruncated: () => world.branch('truncated'),
       onReset: () => world.branch('reset'),
       onMarkCommitted: (mark: { kind: string; logStartOffset?: number }) => {
-        if (mark.kind === 'log-start') this.#trimTo = Math.max(this.#trimTo, mark.logStartOffset ?? 0);
+        if (mark.kind === 'log-start')
+          this.#trimTo = Math.max(this.#trimTo, mark.logStartOffset ?? 0);
       },
       onDirty: () => undefined,
       onEvent: (event: { kind: string }) => {
@@ -376,96 +388,9 @@ export class SimNode implements Station, Witness {
   #onFailed(error: Error): void {
     if (error instanceof Violation) throw error;
     const { code } = error as { code?: string };
-    if (code !== 'STORAGE_FAILED') throw new Violation('assert', `node ${this.nodeId}: ${error.stack}`);
+    if (code !== 'STORAGE_FAILED')
+      throw new Violation('assert', `node ${this.nodeId}: ${error.stack}`);
     this.#o.world.branch('disk-failed');
     this.hasDiskFailed = true;
   }
-
-  /** Learns every change of the log as it happens. */
-  #watch(log: PartitionLog): void {
-    const append = log.appendBatch.bind(log);
-    const appendMark = log.appendMark.bind(log);
-    const truncateTo = log.truncateTo.bind(log);
-    const resetTo = log.resetTo.bind(log);
-    log.appendBatch = (bytes, start, length, header) => {
-      append(bytes, start, length, header);
-      this.#addLink(log.logEnd, header.leaderEpoch, crcOf(bytes, start));
-    };
-    log.appendMark = (mark) => {
-      appendMark(mark);
-      this.#addLink(positionAfterMark(mark), mark.epoch, mark.logStartOffset ?? 0);
-    };
-    log.truncateTo = (position) => {
-      truncateTo(position);
-      this.links = this.links.filter((link) => comparePositions(link.end, position) <= 0);
-    };
-    log.resetTo = (position, epochs) => {
-      resetTo(position, epochs);
-      this.links = [];
-      this.#base = this.#o.checker.chainAt(epochs.at(-1)?.epoch ?? -1, position);
-    };
-  }
-
-  #addLink(end: Position, epoch: number, content: number): void {
-    const before = this.links.at(-1)?.chain ?? this.#base;
-    const link = { end, epoch, chain: mix(before, epoch, end, content) };
-    this.links.push(link);
-    this.#o.checker.onEntry(this.nodeId, link);
-  }
-
-  #readLinks(log: PartitionLog): void {
-    this.links = [];
-    for (const entry of readLog(this.disk, log)) this.#addLink(entry.end, entry.epoch, entry.content);
-  }
-}
-
-export type ReadEntry = {
-  readonly end: Position;
-  readonly epoch: number;
-  readonly content: number;
-  readonly baseOffset: number;
-  readonly isBatch: boolean;
-};
-
-/** Every entry that a log holds, as a follower would be sent it. */
-export function readLog(disk: MemoryDisk, log: PartitionLog): ReadEntry[] {
-  const entries: ReadEntry[] = [];
-  for (let from = log.logStart; comparePositions(from, log.logEnd) < 0; ) {
-    const slices = log.slicesBetween(from, log.logEnd, 1 << 20);
-    if (slices.length === 0) throw new Violation('log', `nothing behind ${JSON.stringify(from)}`);
-    for (const slice of slices) {
-      if (slice.kind === 'mark') {
-        const { mark } = slice;
-        from = positionAfterMark(mark);
-        const content = mark.logStartOffset ?? 0;
-        const baseOffset = from.offset;
-        entries.push({ end: from, epoch: mark.epoch, content, baseOffset, isBatch: false });
-        continue;
-      }
-      const { fd, filePosition, length } = slice.range;
-      const bytes = disk.readFd(fd, filePosition, length);
-      for (let at = 0; at < bytes.length; at += bytes.readInt32BE(at + 8) + 12) {
-        const baseOffset = Number(bytes.readBigInt64BE(at));
-        const end = { offset: baseOffset + bytes.readInt32BE(at + 23) + 1, marks: slice.from.marks };
-        const content = crcOf(bytes, at);
-        entries.push({ end, epoch: slice.epoch, content, baseOffset, isBatch: true });
-      }
-      from = slice.to;
-    }
-  }
-  return entries;
-}
-
-export function crcOf(bytes: Uint8Array, start: number): number {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readUInt32BE(start + CRC_AT);
-}
-
-function mix(before: number, epoch: number, end: Position, content: number): number {
-  let hash = before;
-  for (const value of [epoch, end.offset, end.marks, content]) {
-    hash = Math.imul((hash ^ value) >>> 0, 0x85ebca6b);
-    hash ^= hash >>> 13;
-    hash = Math.imul(hash, 0xc2b2ae35);
-  }
-  return hash >>> 0;
 }

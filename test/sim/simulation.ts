@@ -8,11 +8,12 @@ import { Prng } from '#src/base/prng.js';
 import { crc32c } from '#src/native/crc32c.js';
 import type { RaftMutant } from '#src/raft/raft-config.js';
 import { encodeBatch } from '#src/records/batch.js';
-import type { Keep } from '../log/memory-disk.js';
+import type { Keep, MemoryDisk } from '../log/memory-disk.js';
 import { Checker, type Witness } from './checker.js';
 import { Network } from './network.js';
 import { type Fault, makePlan, type Plan } from './plan.js';
-import { crcOf, readLog, SimNode } from './sim-node.js';
+import { crcOf, readLog } from './log-watch.js';
+import { SimNode } from './sim-node.js';
 import { Violation, World } from './world.js';
 
 export type SimResult = {
@@ -38,6 +39,10 @@ const PROGRESS_ACKS = 3;
 /** Every replica has everything this long after the load ended, even one append at a time. */
 const SETTLE_MS = 120_000;
 const ASK_MS = 90;
+
+function isSound(disk: MemoryDisk): boolean {
+  return disk.capacityBytes > 0 && disk.failSync === null;
+}
 
 export function simulate(seed: number, options: SimOptions = {}): SimResult {
   const simulation = new Simulation(makePlan(seed), options);
@@ -134,10 +139,11 @@ export class Simulation {
     this.#isHealed = true;
     this.#armed = [];
     this.world.note('heal');
-    this.#network.heal();
+    this.#network.calm();
     for (const node of this.#nodes) {
-      node.diskSlowness = 1;
+      node.diskSlowness = 0;
       node.disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+      node.disk.failSync = null;
       node.resume();
       if (!node.isUp) node.start(false, false);
     }
@@ -203,7 +209,15 @@ export class Simulation {
         const node = this.#node(fault.node);
         node.diskSlowness = fault.factor;
         world.after(fault.forMs, () => {
-          node.diskSlowness = 1;
+          if (!this.#isHealed) node.diskSlowness = 1;
+        });
+        return;
+      }
+      case 'failing-disk': {
+        const { disk } = this.#node(fault.node);
+        disk.failSync = /./;
+        world.after(fault.forMs, () => {
+          disk.failSync = null;
         });
         return;
       }
@@ -228,7 +242,7 @@ export class Simulation {
 
   #restartCleanly(node: SimNode, downMs: number): void {
     // A full disk or a failed one leaves no clean stop.
-    if (!node.isUp || node.isPaused || node.disk.capacityBytes === 0) return;
+    if (!node.isUp || node.isPaused || node.hasDiskFailed || !isSound(node.disk)) return;
     this.world.fault('clean-restart');
     node.stopCleanly();
     this.#startLater(node, false, true, downMs);
@@ -239,7 +253,7 @@ export class Simulation {
     const start = (): void => {
       if (node.isUp || node.life !== life) return;
       // A write-ahead log cannot be made on a full disk: as an operator would, wait.
-      if (node.disk.capacityBytes === 0) this.world.after(100, start);
+      if (!isSound(node.disk)) this.world.after(100, start);
       else node.start(isPageCacheLost, isClean);
     };
     this.world.after(this.#random.int(1, downMs + 1), start);
@@ -304,7 +318,8 @@ export class Simulation {
   #readBack(): void {
     for (const node of this.#nodes) {
       const { log, replica } = node;
-      if (log === null || replica === null) throw new Violation('L3', `node ${node.nodeId} is down`);
+      if (log === null || replica === null)
+        throw new Violation('L3', `node ${node.nodeId} is down`);
       const crcs = new Map<number, number>();
       for (const entry of readLog(node.disk, log)) {
         if (entry.isBatch) crcs.set(entry.baseOffset, entry.content);
@@ -318,7 +333,8 @@ export class Simulation {
       const { replica } = node;
       if (replica === null) return `${node.nodeId} down`;
       const flag = replica.isForgetful ? ' forgetful' : '';
-      return `${node.nodeId} ${replica.role} t${replica.leaderEpoch}${flag} ${replica.failure ?? ''}`;
+      const { role, leaderEpoch, failure } = replica;
+      return `${node.nodeId} ${role} t${leaderEpoch}${flag} ${failure ?? ''}`;
     });
     return `no progress within ${PROGRESS_MS} ms: ${nodes.join('; ')}`;
   }

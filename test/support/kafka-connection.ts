@@ -62,6 +62,11 @@ export class KafkaConnection {
     return this.#lost === null;
   }
 
+  /** Port of this end, by which a trace of the broker knows the connection. */
+  get localPort(): number {
+    return this.#socket.localPort ?? -1;
+  }
+
   /** Requests without an answer yet. */
   get inFlight(): number {
     return this.#waiting.size;

@@ -53,7 +53,9 @@ test('a skip needs its reason', async () => {
 });
 
 test('a file that never ends is killed at its own limit', async () => {
-  const result = await runPlanted(`// time limit: 1 s\n${SUMMARY(1, 1)} setInterval(() => {}, 9);`);
+  const result = await runPlanted(
+    `/* time limit: 1 s */${SUMMARY(1, 1)} setInterval(() => {}, 9);`,
+  );
   assert.equal(result.faults, ['did not end within 1 s']);
   assert.is(result.failed, 1);
 });

@@ -13,7 +13,8 @@ export const IMPORT_LAW: Readonly<Record<string, readonly string[]>> = {
   native: ['base', 'observability'],
   log: ['base', 'native', 'records', 'observability'],
   replication: ['raft', 'log', 'native', 'records', 'base', 'observability'],
-  partition: ['replication', 'raft', 'log', 'records', 'base', 'observability'],
+  // native: one call looks at all bytes of a batch before it is appended.
+  partition: ['replication', 'raft', 'log', 'native', 'records', 'base', 'observability'],
   control: ['raft', 'replication', 'partition', 'base', 'observability'],
   groups: ['partition', 'records', 'base', 'observability'],
   pool: ['log', 'records', 'base', 'observability'],
@@ -24,7 +25,8 @@ export const IMPORT_LAW: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Of the control plane a handler sees the image and what goes with it, not the machinery. */
-export const HANDLERS_SEE_OF_CONTROL = /^src\/control\/(image|leader-table|operations|limits)/;
+export const HANDLERS_SEE_OF_CONTROL =
+  /^src\/control\/(image|leader-table|operations|topic-config|limits)/;
 
 /** Decisions only: the simulator owns their clock, their randomness and their disk. */
 export const PURE =

@@ -26,13 +26,11 @@ export type ClusterNode = {
   readonly hasFailed: boolean;
 };
 
-/** How the cluster was started; `start` and a later `up` repeat it. */
+/** How the cluster was started; a later `up` repeats it. */
 export type Launch = {
   readonly configFile: string;
   readonly nodeCount: number | null;
   readonly basePort: number | null;
-  /** `--set` and environment overrides of the running cluster, as `k=v`. */
-  readonly sets: readonly string[];
   readonly isInsecure: boolean;
 };
 
@@ -127,20 +125,18 @@ type ClusterJson = {
   configFile: string;
   nodeCount: number | null;
   basePort: number | null;
-  sets: string[];
   insecure: boolean;
   supervisor: ProcessId | null;
   nodes: NodeJson[];
 };
 
 function toJson(state: ClusterState): ClusterJson {
-  const { configFile, nodeCount, basePort, sets, isInsecure } = state.launch;
+  const { configFile, nodeCount, basePort, isInsecure } = state.launch;
   return {
     formatVersion: FORMAT_VERSION,
     configFile,
     nodeCount,
     basePort,
-    sets: [...sets],
     insecure: isInsecure,
     supervisor: state.supervisor,
     nodes: state.nodes.map((node) => ({
@@ -165,7 +161,6 @@ function fromJson(json: ClusterJson): ClusterState {
       configFile: json.configFile,
       nodeCount: json.nodeCount,
       basePort: json.basePort,
-      sets: json.sets,
       isInsecure: json.insecure,
     },
     supervisor: json.supervisor,

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { METADATA_TOPIC } from '../../base/group.js';
 import type { NodeId } from '../../base/units.js';
-import { nodeDirectory } from '../../broker/config.js';
+import { nodeDirectory } from '../../broker/node-config.js';
 import type { PartitionStatus, TopicStatus } from './node-status.js';
 
 /** Topics by name, leaderless, with the nodes that hold a folder as replicas. */

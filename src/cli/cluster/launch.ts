@@ -5,12 +5,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LograftError } from '../../base/errors.js';
-import {
-  type ClusterConfig,
-  type LoadOptions,
-  loadClusterConfig,
-  overrideTexts,
-} from '../../broker/config.js';
+import { type ClusterConfig, type LoadOptions, loadClusterConfig } from '../../broker/config.js';
 import { clusterIdOnDisk } from './disk-topics.js';
 import { type ClusterNode, type ClusterState, type Launch, readCluster } from './cluster-file.js';
 
@@ -51,7 +46,6 @@ export function planLaunch(options: LaunchOptions): LaunchPlan {
     configFile: config.configFile,
     nodeCount: load.nodeCount ?? null,
     basePort: load.basePort ?? null,
-    sets: overrideTexts(process.env, options.set ?? []),
     isInsecure: load.isInsecure ?? false,
   };
   return { dataDir, config, launch };

@@ -4,9 +4,10 @@
  */
 import { resolve } from 'node:path';
 import { LograftError } from '../../base/errors.js';
-import { DEFAULT_BASE_PORT, loadClusterConfig } from '../../broker/config.js';
+import { DEFAULT_BASE_PORT } from '../../broker/node-config.js';
+import { stateOf } from '../../broker/processes.js';
 import { type Address, addresses } from '../options.js';
-import { type ClusterState, readCluster } from './cluster-file.js';
+import { type ClusterNode, type ClusterState, readCluster } from './cluster-file.js';
 
 export type WhereOptions = {
   readonly data?: string;
@@ -14,8 +15,10 @@ export type WhereOptions = {
   readonly bootstrap?: string;
 };
 
-export function dataDirectoryOf(options: WhereOptions): string {
+export async function dataDirectoryOf(options: WhereOptions): Promise<string> {
   if (options.data !== undefined) return resolve(options.data);
+  // The parser and the schema are half of what a command loads, so only when they are needed.
+  const { loadClusterConfig } = await import('../../broker/config.js');
   return loadClusterConfig({
     cwd: process.cwd(),
     env: process.env,
@@ -28,8 +31,8 @@ export function dataDirectoryOf(options: WhereOptions): string {
 export type LocatedCluster = { readonly dataDir: string; readonly state: ClusterState };
 
 /** Throws LograftError NOT_RUNNING when the directory never held a cluster. */
-export function locateCluster(options: WhereOptions): LocatedCluster {
-  const dataDir = dataDirectoryOf(options);
+export async function locateCluster(options: WhereOptions): Promise<LocatedCluster> {
+  const dataDir = await dataDirectoryOf(options);
   const state = readCluster(dataDir);
   if (state === null) {
     throw new LograftError(
@@ -42,7 +45,10 @@ export function locateCluster(options: WhereOptions): LocatedCluster {
 }
 
 /** Kafka addresses to try. Throws LograftError NOT_RUNNING when the directory holds no cluster. */
-export function bootstrapOf(options: WhereOptions): Address[] {
+export async function bootstrapOf(options: WhereOptions): Promise<Address[]> {
   if (options.bootstrap !== undefined) return addresses(options.bootstrap, DEFAULT_BASE_PORT);
-  return locateCluster(options).state.nodes.map((node) => node.kafka);
+  // Nodes that cannot answer come last: asking a paused one costs a time-out.
+  const { nodes } = (await locateCluster(options)).state;
+  const rank = ({ process: id }: ClusterNode) => Number(id === null || stateOf(id) !== 'running');
+  return [...nodes].sort((a, b) => rank(a) - rank(b)).map((node) => node.kafka);
 }

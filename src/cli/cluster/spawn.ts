@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LograftError } from '../../base/errors.js';
 import type { NodeId } from '../../base/units.js';
-import { nodeDirectory } from '../../broker/config.js';
+import { nodeDirectory, resolvedConfigFile } from '../../broker/node-config.js';
 import { SUPERVISOR_PID, SUPERVISOR_START } from '../../broker/supervision.js';
-import type { Launch } from './cluster-file.js';
 import { identify, type ProcessId } from '../../broker/processes.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -24,19 +23,17 @@ export type SpawnedNode = {
   complaint(): string;
 };
 
-/** Throws LograftError STORAGE_FAILED when the process cannot even be made. */
-export function spawnNode(
-  dataDir: string,
-  id: NodeId,
-  launch: Launch,
-  supervisor: ProcessId | null,
-): SpawnedNode {
+/**
+ * Runs the node with DIR/config.json, under `supervisor` if there is one. Throws LograftError
+ * STORAGE_FAILED when the process cannot even be made.
+ */
+export function spawnNode(dataDir: string, id: NodeId, supervisor: ProcessId | null): SpawnedNode {
   const directory = nodeDirectory(dataDir, id);
   mkdirSync(directory, { recursive: true });
   const logPath = join(directory, 'lograft.log');
   const log = openSync(logPath, 'a');
   const logStart = fstatSync(log).size;
-  const child = spawn(process.execPath, [MAIN, ...brokerArguments(dataDir, id, launch)], {
+  const child = spawn(process.execPath, [MAIN, ...brokerArguments(dataDir, id)], {
     detached: true,
     stdio: ['ignore', log, log],
     env: supervisedEnvironment(supervisor),
@@ -51,13 +48,8 @@ export function spawnNode(
   return { id, child, process: found, complaint: () => complaintIn(logPath, logStart) };
 }
 
-export function brokerArguments(dataDir: string, id: NodeId, launch: Launch): string[] {
-  const args = ['broker', '--id', String(id), '--data', dataDir, '--config', launch.configFile];
-  if (launch.nodeCount !== null) args.push('--nodes', String(launch.nodeCount));
-  if (launch.basePort !== null) args.push('--base-port', String(launch.basePort));
-  for (const set of launch.sets) args.push('--set', set);
-  if (launch.isInsecure) args.push('--insecure');
-  return args;
+function brokerArguments(dataDir: string, id: NodeId): string[] {
+  return ['broker', '--id', String(id), '--resolved', resolvedConfigFile(dataDir)];
 }
 
 function supervisedEnvironment(supervisor: ProcessId | null): NodeJS.ProcessEnv {

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LograftError } from '../../base/errors.js';
 import type { NodeId } from '../../base/units.js';
+import { writeResolvedConfig } from '../../broker/node-config.js';
 import { identify, type ProcessId } from '../../broker/processes.js';
 import {
   type ClusterState,
@@ -78,6 +79,7 @@ export class Supervisor {
     await updateCluster(this.dataDir, (before) => {
       if (before !== null) refuseRunning(this.dataDir, before);
       const supervisor = identify(process.pid);
+      writeResolvedConfig(config);
       return { launch, supervisor, nodes: plannedNodes(config) };
     });
   }
@@ -85,7 +87,7 @@ export class Supervisor {
   async #spawnAll(): Promise<void> {
     const supervisor = this.#isDetached ? null : (identify(process.pid) as ProcessId);
     for (const node of this.#plan.config.nodes) {
-      const spawned = spawnNode(this.dataDir, node.id, this.#plan.launch, supervisor);
+      const spawned = spawnNode(this.dataDir, node.id, supervisor);
       this.#spawned.push(spawned);
       spawned.child.on('exit', (code, name) => this.#onExit(spawned, code, name));
     }

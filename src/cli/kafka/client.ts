@@ -16,6 +16,8 @@ import { ConnectionError, isRetriable, KafkaError, throwIfError } from './errors
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than a long poll of the fetcher: silence is normal until then. */
+const LEADER_LOOK_MS = 700;
 const RETRY_FIRST_MS = 20;
 const RETRY_MAX_MS = 500;
 
@@ -119,6 +121,26 @@ export class KafkaClient {
     return leader;
   }
 
+  /**
+   * Asks the leader of a partition. Whoever waits for a paused or cut-off leader need not wait for
+   * his timeout: once others name another leader this rejects with NOT_LEADER_OR_FOLLOWER.
+   */
+  async toLeader<T>(
+    name: string,
+    partition: number,
+    ask: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    const leader = await this.leaderOf(name, partition);
+    const watch = new AbortController();
+    const answer = this.toNode(leader).then(ask);
+    const moved = this.#leaderMoved(name, partition, leader, watch.signal);
+    try {
+      return await Promise.race([answer, moved]);
+    } finally {
+      watch.abort();
+    }
+  }
+
   /** The broker that coordinates `group`. */
   async coordinatorOf(group: string): Promise<Address> {
     const body = await this.any(findCoordinatorApi, { key: group, coordinatorKeys: [group] });
@@ -198,6 +220,27 @@ export class KafkaClient {
       },
     );
     return opening;
+  }
+
+  /** Rejects when somebody else leads, never resolves; looks now and then until `signal` aborts. */
+  async #leaderMoved(
+    name: string,
+    partition: number,
+    leader: NodeId,
+    signal: AbortSignal,
+  ): Promise<never> {
+    while (!signal.aborted) {
+      await sleep(LEADER_LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
+      const address = this.brokers.get(leader);
+      if (address !== undefined) this.#suspects.add(addressKey(address));
+      // Nobody to ask is no news: the request's own timeout decides.
+      await this.refresh([name]).catch(() => undefined);
+      const now = this.topics.get(name)?.partitions[partition]?.leader ?? leader;
+      if (now === leader || now < 0) continue;
+      throw new KafkaError(ERROR.NOT_LEADER_OR_FOLLOWER, `${name}-${partition}`);
+    }
+    return new Promise<never>(() => undefined);
   }
 
   #candidates(): Address[] {

@@ -126,7 +126,6 @@ export class Fetcher {
     round: Round,
     onGood: () => void,
   ): Promise<void> {
-    const connection = await this.#client.toNode(leader);
     let first = 0;
     while (!round.isOver) {
       const wanted = partitions.filter((p) => this.#unfinished().includes(p));
@@ -134,7 +133,9 @@ export class Fetcher {
       // Whoever stands first is served first, so take turns.
       first = (first + 1) % wanted.length;
       const inTurn = [...wanted.slice(first), ...wanted.slice(0, first)];
-      const body = await connection.request(fetchApi, this.#request(inTurn));
+      const body = await this.#client.toLeader(this.#topic, inTurn[0] as number, (connection) =>
+        connection.request(fetchApi, this.#request(inTurn)),
+      );
       throwIfError(body.errorCode, `fetch from node ${leader}`);
       let isDelivered = false;
       for (const answer of body.responses[0]?.partitions ?? []) {

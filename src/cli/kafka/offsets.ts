@@ -42,11 +42,11 @@ async function listOne(
   partition: number,
   timestamp: number,
 ): Promise<number> {
-  const connection = await client.toNode(await client.leaderOf(topic, partition));
-  const body = await connection.request(listOffsetsApi, {
+  const request = {
     replicaId: -1,
     topics: [{ name: topic, partitions: [{ partitionIndex: partition, timestamp }] }],
-  });
+  };
+  const body = await client.toLeader(topic, partition, (c) => c.request(listOffsetsApi, request));
   const answer = body.topics[0]?.partitions[0];
   throwIfError(answer?.errorCode ?? ERROR.UNKNOWN_SERVER_ERROR, `${topic}-${partition}`);
   return answer?.offset ?? -1;

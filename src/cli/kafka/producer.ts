@@ -140,8 +140,6 @@ export class Producer {
     const { producerId, producerEpoch } = lane.identity ?? { producerId: -1, producerEpoch: -1 };
     const baseSequence = isIdempotent ? lane.nextSequence : -1;
     const batch = encodeBatch({ records, producerId, producerEpoch, baseSequence }, recordChecksum);
-    const leader = await this.#client.leaderOf(topic, lane.partition);
-    const connection = await this.#client.toNode(leader);
     const body = {
       acks,
       timeoutMs: requestTimeoutMs,
@@ -155,10 +153,12 @@ export class Producer {
       ],
     };
     if (acks === 0) {
-      await connection.post(produceApi, body);
+      await this.#client.toLeader(topic, lane.partition, (c) => c.post(produceApi, body));
       return -1;
     }
-    const response = await connection.request(produceApi, body, 2 * requestTimeoutMs);
+    const response = await this.#client.toLeader(topic, lane.partition, (connection) =>
+      connection.request(produceApi, body, 2 * requestTimeoutMs),
+    );
     const answer = response.responses[0]?.partitionResponses[0];
     const errorCode = answer?.errorCode ?? ERROR.UNKNOWN_SERVER_ERROR;
     if (isIdempotent && errorCode === ERROR.DUPLICATE_SEQUENCE_NUMBER) return -1;

@@ -3,14 +3,13 @@
  * a client sends ends as an error code or as a closed connection with one log line, never as a
  * crash, and memory grows with bytes that arrived, not with bytes that were promised. Shard thread.
  */
-import { CLIENT_REQUESTS_MAX } from '../../base/limits.js';
+import { assert } from '../../base/assert.js';
+import { CLIENT_OUTBOUND_BYTES_MAX, CLIENT_REQUESTS_MAX } from '../../base/limits.js';
 import type { MonotonicMs } from '../../base/units.js';
 import { advertisedVersions } from '../../handlers/api-versions.js';
-import type { HandlerContext, RequestInfo } from '../../handlers/context.js';
+import { type FileRange, type HandlerContext, HangUp, type RequestInfo } from '../../handlers/context.js';
 import { kafkaCode } from '../../handlers/error-code.js';
 import { HANDLERS } from '../../handlers/registry.js';
-import type { LogRange } from '../../log/log-types.js';
-import { readAt } from '../../native/files.js';
 import type { ConnectionId, SocketLayer } from '../../native/sockets.js';
 import type { Logger } from '../../observability/logger.js';
 import { isServed } from '../../protocol/api-keys.js';
@@ -18,18 +17,34 @@ import { decodeMessage } from '../../protocol/decode.js';
 import { encodeResponse } from '../../protocol/frame.js';
 import { type RequestHead, readRequestHeader } from '../../protocol/header.js';
 import { apiVersionsApi } from '../../protocol/messages/api-versions.js';
+import { fetchApi } from '../../protocol/messages/fetch.js';
+import { produceApi } from '../../protocol/messages/produce.js';
 import { CodecError } from '../../protocol/reader.js';
 import type { Api } from '../../protocol/schema.js';
-import type { Chunk } from '../../protocol/writer.js';
+import type { Encoded } from '../../protocol/writer.js';
 import { ResponseQueue } from './response-queue.js';
 
 type Connection = {
   readonly id: ConnectionId;
   readonly host: string;
-  readonly queue: ResponseQueue<readonly Chunk[]>;
-  isPaused: boolean;
+  readonly queue: ResponseQueue<Encoded>;
+  /** Who wants to know that this client has gone. */
+  readonly onGone: Set<() => void>;
+  /** Requests that were read but may not begin yet, in order. While there are some, no more is read. */
+  readonly waiting: Buffer[];
+  /** True while `waiting` is worked off: an answer within that loop must not begin another. */
+  isAdvancing: boolean;
+  /** Of requests that are worked on, but for Produce, of which nothing is kept. */
+  requestBytes: number;
+  /** Of answers that wait for an earlier one. */
+  answerBytes: number;
   lastRequestMs: MonotonicMs;
 };
+
+/** Requests of one connection that are worked on at once hold this many bytes at most, or are one. */
+const REQUEST_BYTES_MAX = 4 << 20;
+/** How soon a connection whose outbound queue was too long is looked at again. */
+const CONGESTED_MS = 10;
 
 export type KafkaGatewayOptions = {
   readonly sockets: SocketLayer;
@@ -48,6 +63,8 @@ export type KafkaGatewayOptions = {
 export class KafkaGateway {
   readonly #options: KafkaGatewayOptions;
   readonly #connections = new Map<ConnectionId, Connection>();
+  /** Connections whose client takes its answers too slowly for what it asks. */
+  readonly #congested = new Set<Connection>();
 
   constructor(options: KafkaGatewayOptions) {
     this.#options = options;
@@ -69,8 +86,18 @@ export class KafkaGateway {
     sockets.setFrameBytesMax(id, requestBytesMax);
     sockets.setFrameDeadlineMs(id, frameMsMax);
     const host = sockets.remoteAddress(id).replace(/:\d+$/, '');
-    const queue = new ResponseQueue<readonly Chunk[]>((chunks) => this.#send(id, chunks));
-    this.#connections.set(id, { id, host, queue, isPaused: false, lastRequestMs: this.#nowMs() });
+    const connection: Connection = {
+      id,
+      host,
+      queue: new ResponseQueue((answer) => this.#send(connection, answer)),
+      onGone: new Set(),
+      waiting: [],
+      isAdvancing: false,
+      requestBytes: 0,
+      answerBytes: 0,
+      lastRequestMs: this.#nowMs(),
+    };
+    this.#connections.set(id, connection);
   }
 
   /** Whether a connection of the socket layer belongs to this door. */
@@ -81,18 +108,19 @@ export class KafkaGateway {
   onFrame(id: ConnectionId, bytes: Buffer, start: number, length: number): void {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
-    try {
-      this.#serve(connection, bytes, start, start + length);
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      this.#refuse(connection, error.message);
+    const { waiting } = connection;
+    if (waiting.length === 0 && this.#mayBegin(connection, bytes, start, length)) {
+      this.#begin(connection, bytes, start, start + length);
+      return;
     }
+    if (waiting.length === 0) this.#options.sockets.pauseReading(id);
+    waiting.push(Buffer.from(bytes.subarray(start, start + length)));
   }
 
   onClosed(id: ConnectionId, reason: string): void {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
-    this.#connections.delete(id);
+    this.#forget(connection);
     if (reason === 'peer closed' || reason === 'closed here' || reason === 'ECONNRESET') return;
     this.#options.logger.warn({ client: connection.host, reason }, 'client connection closed');
   }
@@ -116,6 +144,63 @@ export class KafkaGateway {
     return this.#options.context.clock.monotonicMs();
   }
 
+  /**
+   * Bounds what one client can make us hold, and lets a Fetch begin only when its answer is the next
+   * to leave: then it waits for nobody, and file ranges need not be read into memory.
+   */
+  #mayBegin(connection: Connection, bytes: Buffer, start: number, length: number): boolean {
+    const { id, queue, requestBytes, answerBytes } = connection;
+    if (this.#options.sockets.outboundBytes(id) + answerBytes > CLIENT_OUTBOUND_BYTES_MAX) {
+      this.#noteCongested(connection);
+      return false;
+    }
+    if (queue.size === 0) return true;
+    if (queue.size >= CLIENT_REQUESTS_MAX || requestBytes + length > REQUEST_BYTES_MAX) return false;
+    return length < 2 || bytes.readInt16BE(start) !== fetchApi.key;
+  }
+
+  #begin(connection: Connection, bytes: Buffer, start: number, end: number): void {
+    try {
+      this.#serve(connection, bytes, start, end);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#refuse(connection, error.message);
+    }
+  }
+
+  /** Begins what had to wait, as far as it may now. */
+  #advance(connection: Connection): void {
+    const { id, waiting } = connection;
+    if (waiting.length === 0 || connection.isAdvancing) return;
+    connection.isAdvancing = true;
+    while (this.#isThere(connection)) {
+      const [next] = waiting;
+      if (next === undefined) {
+        this.#options.sockets.resumeReading(id);
+        break;
+      }
+      if (!this.#mayBegin(connection, next, 0, next.length)) break;
+      waiting.shift();
+      this.#begin(connection, next, 0, next.length);
+    }
+    connection.isAdvancing = false;
+  }
+
+  #noteCongested(connection: Connection): void {
+    if (this.#congested.size === 0) setTimeout(() => this.#lookAtCongested(), CONGESTED_MS).unref();
+    this.#congested.add(connection);
+  }
+
+  #lookAtCongested(): void {
+    const congested = [...this.#congested];
+    this.#congested.clear();
+    for (const connection of congested) this.#advance(connection);
+  }
+
+  #isThere(connection: Connection): boolean {
+    return this.#connections.get(connection.id) === connection;
+  }
+
   #serve(connection: Connection, bytes: Buffer, start: number, end: number): void {
     const head = readRequestHeader(bytes, start, end);
     const { api, apiVersion } = head;
@@ -129,12 +214,19 @@ export class KafkaGateway {
       return;
     }
     const request = decodeMessage(api.request, apiVersion, bytes, head.bodyStart, end);
-    const info: RequestInfo = { apiVersion, clientId: head.clientId, clientHost: connection.host };
+    const { clientId } = head;
+    const { host: clientHost, onGone } = connection;
+    const info: RequestInfo = { apiVersion, clientId, clientHost, onGone };
     connection.lastRequestMs = this.#nowMs();
     const slot = connection.queue.reserve();
-    this.#bound(connection);
+    const heldBytes = api.key === produceApi.key ? 0 : end - start;
+    connection.requestBytes += heldBytes;
     handler(this.#options.context, request, info, (response) => {
+      // The client may have gone meanwhile; its id could belong to nobody now.
+      if (!this.#isThere(connection)) return;
+      connection.requestBytes -= heldBytes;
       this.#respond(connection, slot, api, head, response);
+      this.#advance(connection);
     });
   }
 
@@ -143,22 +235,33 @@ export class KafkaGateway {
     slot: number,
     api: Api,
     head: RequestHead,
-    response: Parameters<typeof encodeResponse>[3] | null,
+    response: Parameters<typeof encodeResponse>[3] | HangUp | null,
   ): void {
-    // The client may have gone meanwhile; its id could belong to nobody now.
-    if (this.#connections.get(connection.id) !== connection) return;
+    if (response instanceof HangUp) {
+      this.#refuse(connection, response.reason);
+      return;
+    }
     if (response === null) {
       connection.queue.fill(slot, null);
-    } else {
-      const { chunks } = encodeResponse(api, head.apiVersion, head.correlationId, response);
-      // A range is only good in this turn: behind a slower request its bytes are read now.
-      const isNext = connection.queue.isNext(slot);
-      connection.queue.fill(slot, isNext ? chunks : chunks.map(materialise));
+      return;
     }
-    if (connection.isPaused && connection.queue.size < CLIENT_REQUESTS_MAX / 2) {
-      connection.isPaused = false;
-      this.#options.sockets.resumeReading(connection.id);
+    try {
+      const answer = encodeResponse(api, head.apiVersion, head.correlationId, response);
+      this.#fill(connection, slot, answer);
+    } catch (error) {
+      // Something of the client's own is too long to be told back, for one.
+      if (!(error instanceof CodecError)) throw error;
+      this.#refuse(connection, `no answer to ${api.name}: ${error.message}`);
     }
+  }
+
+  #fill(connection: Connection, slot: number, answer: Encoded): void {
+    const { queue } = connection;
+    const hasRanges = answer.chunks.some((chunk) => !(chunk instanceof Uint8Array));
+    // A range is only good in the turn it was found in.
+    assert(!hasRanges || queue.isNext(slot), 'file ranges leave at once');
+    connection.answerBytes += answer.totalLength;
+    queue.fill(slot, answer);
   }
 
   /** KIP-511: only ApiVersions has an answer for a version we do not know, in its version 0. */
@@ -168,39 +271,33 @@ export class KafkaGateway {
       return;
     }
     const body = { errorCode: kafkaCode('UNSUPPORTED_VERSION'), apiKeys: advertisedVersions() };
-    const { chunks } = encodeResponse(apiVersionsApi, 0, head.correlationId, body);
-    connection.queue.fill(connection.queue.reserve(), chunks);
-  }
-
-  #bound(connection: Connection): void {
-    if (connection.isPaused || connection.queue.size < CLIENT_REQUESTS_MAX) return;
-    connection.isPaused = true;
-    this.#options.sockets.pauseReading(connection.id);
+    const answer = encodeResponse(apiVersionsApi, 0, head.correlationId, body);
+    this.#fill(connection, connection.queue.reserve(), answer);
   }
 
   #refuse(connection: Connection, reason: string): void {
     this.#options.logger.warn({ client: connection.host, reason }, 'request refused');
-    this.#connections.delete(connection.id);
+    this.#forget(connection);
     this.#options.sockets.close(connection.id);
   }
 
-  #send(id: ConnectionId, chunks: readonly Chunk[]): void {
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection.id);
+    this.#congested.delete(connection);
+    for (const tell of [...connection.onGone]) tell();
+  }
+
+  #send(connection: Connection, { chunks, totalLength }: Encoded): void {
+    const { id } = connection;
     const { sockets } = this.#options;
+    connection.answerBytes -= totalLength;
     for (const chunk of chunks) {
       if (chunk instanceof Uint8Array) {
         sockets.write(id, chunk);
       } else {
-        const { fd, filePosition } = chunk.external as LogRange;
+        const { fd, filePosition } = chunk.external as FileRange;
         sockets.writeRange(id, fd, filePosition, chunk.length);
       }
     }
   }
-}
-
-function materialise(chunk: Chunk): Chunk {
-  if (chunk instanceof Uint8Array) return chunk;
-  const { fd, filePosition } = chunk.external as LogRange;
-  const bytes = Buffer.allocUnsafe(chunk.length);
-  readAt(fd, filePosition, bytes, 0, chunk.length);
-  return bytes;
 }

@@ -1,3 +1,4 @@
+/** Answers leave a connection in the order of its requests. */
 import { ResponseQueue } from '#src/gateway/kafka/response-queue.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

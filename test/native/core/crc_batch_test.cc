@@ -98,7 +98,7 @@ void TestEveryFlip(const std::vector<uint8_t>& batch) {
 
 // Sealed again, so that the walk itself meets the garbage: any verdict will do, no bad access.
 void TestGarbage(Random* random, const std::vector<uint8_t>& batch) {
-  for (int round = 0; round < 60000; round++) {
+  for (int round = 0; round < 20000; round++) {
     std::vector<uint8_t> broken = batch;
     for (size_t flips = 1 + random->Below(4); flips > 0; flips--) {
       broken[21 + random->Below(broken.size() - 21)] = static_cast<uint8_t>(random->Next());

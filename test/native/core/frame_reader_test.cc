@@ -54,17 +54,19 @@ void Expect(Sender* sender, const uint8_t* bytes, size_t length) {
   sender->expected.pop_front();
 }
 
-void TakeFrames(FrameReader* reader, const std::vector<uint8_t>& slab, Span span,
-                Sender* sender) {
+void TakeFrames(BufferPool* pool, FrameReader* reader, const std::vector<uint8_t>& slab,
+                Span span, Sender* sender) {
   for (;;) {
     Frame frame;
     const FrameResult result = reader->Next(slab.data(), &span, &frame);
     if (result == FrameResult::kFrame) {
       Expect(sender, slab.data() + frame.start, frame.length);
     } else if (result == FrameResult::kOwnBuffer) {
-      size_t length;
-      const PoolBuffer own = reader->TakeOwnBuffer(&length);
-      Expect(sender, own.data(), length);
+      CarryBuffer own(pool);
+      reader->TakeOwnBuffer(&own);
+      std::vector<uint8_t> bytes(own.size());
+      own.CopyTo(bytes.data());
+      Expect(sender, bytes.data(), bytes.size());
     } else {
       CHECK(result == FrameResult::kNeedMore);
       CHECK_EQUAL(span.end - span.begin, 0);
@@ -107,7 +109,9 @@ void TestRandomStreams(uint64_t seed, size_t slab_bytes) {
       fill = span.end;
       pending.push_back({who, span});
     }
-    for (const Pending& p : pending) TakeFrames(&readers[p.who], slab, p.span, &senders[p.who]);
+    for (const Pending& p : pending) {
+      TakeFrames(&pool, &readers[p.who], slab, p.span, &senders[p.who]);
+    }
   }
   for (const Sender& sender : senders) CHECK(sender.expected.empty());
 }

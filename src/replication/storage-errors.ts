@@ -1,0 +1,17 @@
+/** What a disk's errors mean to a replica: no space passes, everything else ends it. */
+import { LograftError } from '../base/errors.js';
+
+/** True for an error that says there is no space, from the system or from the log. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'STORAGE_FULL';
+}
+
+/** Any other trouble with the disk, as the error that ends a replica. */
+export function storageFailure(cause: unknown): LograftError {
+  if (cause instanceof LograftError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LograftError('STORAGE_FAILED', reason, 'check the disk, then restart the node', {
+    cause,
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * Whose directory, whose port: a node refuses what is not its own in one clear line, and a disk that
+ * was wiped makes its node a stranger that neither votes nor counts.
+ */
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { LOGRAFT, TestCluster, lograft } from '../support/cluster.js';
+import { type CommandResult, runCommand } from '../support/command.js';
+import { freeBasePort } from '../support/ports.js';
+import { tempDir } from '../support/temp-dir.js';
+import { waitFor } from '../support/wait-for.js';
+import { askNode } from './node-facts.js';
+import { Recorder } from './recorder.js';
+
+const TOPIC = 'identity';
+
+const cluster = await TestCluster.start({ settings: ['replica.lag.time.max.ms=2000'] });
+await cluster.createTopic(TOPIC, 3);
+const recorder = new Recorder(cluster, [TOPIC]);
+
+/** Runs `lograft broker` in the foreground; it is expected to end by itself. */
+function broker(id: number, data: string, basePort: number): Promise<CommandResult> {
+  const ports = ['--nodes', '3', '--base-port', String(basePort)];
+  const args = [LOGRAFT, 'broker', '--id', String(id), '--data', data, ...ports];
+  return runCommand(process.execPath, args, { timeoutMs: 15_000 });
+}
+
+/** Ends with 1, or with 2 where the configuration is to blame, and says why without a trace. */
+function mustRefuse({ status, stderr }: CommandResult, ...patterns: readonly RegExp[]): void {
+  assert.ok(status === 1 || status === 2, `${status}: ${stderr}`);
+  for (const pattern of patterns) assert.match(stderr, pattern);
+  assert.not.match(stderr, /\n\s+at /, 'no stack trace');
+}
+
+function propertiesOf(node: number): string {
+  return join(cluster.dataDir, `node-${node}/meta.properties`);
+}
+
+async function writeEverywhere(batches: number): Promise<void> {
+  await Promise.all([0, 1, 2].map((p) => recorder.writeMany(TOPIC, p, batches)));
+}
+
+test('a second broker on the same directory', async () => {
+  const result = await broker(1, cluster.dataDir, await freeBasePort());
+  mustRefuse(result, /locked/, /node-1/);
+});
+
+test('a port that is in use is named, and so is the flag that moves it', async () => {
+  const port = await freeBasePort();
+  for (const taken of [port, port + 101]) {
+    const server = createServer().listen(taken, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const result = await broker(1, tempDir('ports'), port);
+    mustRefuse(result, new RegExp(`\\b${taken}\\b`), /--base-port/);
+    await new Promise((resolve) => server.close(resolve));
+  }
+  const held = createServer().listen(port + 2, '127.0.0.1');
+  await new Promise((resolve) => held.once('listening', resolve));
+  const up = ['up', '--detach', '--nodes', '3', '--base-port', String(port)];
+  const result = await lograft([...up, '--data', tempDir('ports')]);
+  mustRefuse(result, new RegExp(`\\b${port + 2}\\b`), /--base-port/);
+  await new Promise((resolve) => held.close(resolve));
+});
+
+test('a directory of another node, of nobody, or with a damaged meta.properties', async () => {
+  await writeEverywhere(3);
+  await cluster.down();
+  const copy = tempDir('copy');
+  cpSync(join(cluster.dataDir, 'node-1'), join(copy, 'node-2'), { recursive: true });
+  const port = await freeBasePort();
+  mustRefuse(await broker(2, copy, port), /belongs to node 1/);
+  const path = join(copy, 'node-2/meta.properties');
+  writeFileSync(path, 'version=1\nnode.id=2\n');
+  mustRefuse(await broker(2, copy, port), /meta\.properties/);
+  rmSync(path);
+  mustRefuse(await broker(2, copy, port), /meta\.properties/);
+});
+
+test('a lost cluster.id is learnt again, as the directory id proves whose directory it is', async () => {
+  const before = readFileSync(propertiesOf(1), 'utf8');
+  writeFileSync(propertiesOf(1), before.replace(/cluster\.id=.*\n/, ''));
+  await cluster.up();
+  await writeEverywhere(2);
+  await waitFor('the cluster id', () => readFileSync(propertiesOf(1), 'utf8') === before);
+});
+
+test("another cluster's directory in the place of a node's own", async () => {
+  const other = await TestCluster.start({ nodes: 1, settings: ['default.replication.factor=1'] });
+  const { clusterId } = await other.status();
+  await other.down();
+  await endNode(3);
+  const own = join(cluster.dataDir, 'node-3');
+  renameSync(own, `${own}-kept`);
+  cpSync(join(other.dataDir, 'node-1'), own, { recursive: true });
+  const foreign = propertiesOf(3);
+  writeFileSync(foreign, readFileSync(foreign, 'utf8').replace('node.id=1', 'node.id=3'));
+  mustRefuse(await cluster.run(['start', '3']), /belongs to a cluster of the nodes 1\b/);
+  // A directory that is foreign by its cluster id alone: the peers say so.
+  for (const name of readdirSync(own)) {
+    if (name !== 'meta.properties') rmSync(join(own, name), { recursive: true });
+  }
+  mustRefuse(await cluster.run(['start', '3']), /belongs to another cluster than nodes 1, 2/);
+  assert.ok(readFileSync(foreign, 'utf8').includes(clusterId), 'its cluster id stays');
+  await writeEverywhere(2);
+  rmSync(own, { recursive: true });
+  renameSync(`${own}-kept`, own);
+  await cluster.startNode(3, '--wait-in-sync');
+});
+
+test('the node that is dialed by all others learns the same', async () => {
+  await endNode(1);
+  const path = propertiesOf(1);
+  const own = join(cluster.dataDir, 'node-1');
+  renameSync(own, `${own}-kept`);
+  mkdirSync(own);
+  const kept = readFileSync(`${own}-kept/meta.properties`, 'utf8');
+  writeFileSync(path, kept.replace(/cluster\.id=.*/, 'cluster.id=AAAAAAAAAAAAAAAAAAAAAA'));
+  mustRefuse(await cluster.run(['start', '1']), /belongs to another cluster than nodes 2, 3/);
+  rmSync(own, { recursive: true });
+  renameSync(`${own}-kept`, own);
+  await cluster.startNode(1, '--wait-in-sync');
+});
+
+test('a wiped disk makes a stranger; the other two serve on without it', async () => {
+  await writeEverywhere(2);
+  await endNode(3);
+  const own = join(cluster.dataDir, 'node-3');
+  renameSync(own, `${own}-kept`);
+  await cluster.startNode(3);
+  const status = await cluster.status();
+  assert.is(status.nodes.find(({ id }) => id === 3)?.state, 'stranger');
+  assert.equal((await askNode(cluster, 3)).replicas, []);
+  await writeEverywhere(3);
+  // It neither votes nor counts: with one more node down there is no majority.
+  cluster.signal(2, 'SIGKILL');
+  for (const p of [0, 1, 2]) {
+    const attempt = await recorder.attempt(TOPIC, p, { timeoutMs: 500 });
+    assert.is.not(attempt.error, 'none');
+  }
+  await cluster.startNode(2);
+  await writeEverywhere(2);
+  await endNode(3);
+  rmSync(own, { recursive: true });
+  renameSync(`${own}-kept`, own);
+  await cluster.startNode(3);
+});
+
+test('nothing acknowledged was lost', () => recorder.judge());
+
+test('all three wiped: a new cluster', async () => {
+  const readId = () => /cluster\.id=(.*)/.exec(readFileSync(propertiesOf(1), 'utf8'))?.[1];
+  const before = readId();
+  for (const id of cluster.nodeIds) rmSync(join(cluster.dataDir, `node-${id}`), { recursive: true });
+  await cluster.up();
+  const { clusterId, topics, nodes } = await cluster.status();
+  assert.ok(clusterId !== before && clusterId === readId());
+  assert.equal(topics, []);
+  assert.equal(nodes.map(({ state }) => state), ['running', 'running', 'running']);
+});
+
+async function endNode(id: number): Promise<void> {
+  const state = async (): Promise<string | undefined> =>
+    (await cluster.status()).nodes.find((node) => node.id === id)?.state;
+  cluster.signal(id, 'SIGKILL');
+  await waitFor(`node ${id} to be gone`, async () => ['stopped', 'failed'].includes((await state()) ?? ''));
+}
+
+test.after(async () => {
+  await recorder.client.close();
+  await cluster.down();
+});
+
+test.run();
