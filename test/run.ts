@@ -8,8 +8,9 @@
  *
  *     npm test [-- WORD …]     only files whose path contains one of the words
  *
- * Files that start a whole cluster (they import support/cluster.js) run one after another once the
- * others are done: three brokers and their clients are a machine's worth of load.
+ * Files that start a whole cluster (they import support/cluster.js) mostly wait, the others mostly
+ * compute. So one lane begins with those and the others with these; never more than two clusters
+ * run at once.
  */
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -40,7 +41,7 @@ async function main(words: readonly string[]): Promise<number> {
   const heavy = files.filter((file) => startsCluster(join(TEST_ROOT, file.path)));
   const light = files.filter((file) => !heavy.includes(file));
   const startMs = performance.now();
-  const results = [...(await runAll(light, availableParallelism())), ...(await runAll(heavy, 1))];
+  const results = await runAll(heavy, light);
   rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   return summarise(results, performance.now() - startMs);
 }
@@ -55,17 +56,23 @@ function startsCluster(file: string): boolean {
   return /from '[./]+support\/cluster\.js'/.test(readFileSync(file, 'utf8'));
 }
 
-async function runAll(files: readonly TestFile[], atOnce: number): Promise<FileResult[]> {
-  const queue = [...files];
+async function runAll(
+  heavy: readonly TestFile[],
+  light: readonly TestFile[],
+): Promise<FileResult[]> {
+  const [clusters, others] = [[...heavy], [...light]];
   const results: FileResult[] = [];
-  const lane = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+  const lane = async (queues: readonly TestFile[][]): Promise<void> => {
+    for (;;) {
+      const file = queues.find((queue) => queue.length > 0)?.shift();
+      if (file === undefined) return;
       const result = await file.run();
       report(result);
       results.push(result);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  const more = Array.from({ length: Math.max(0, availableParallelism() - 2) }, () => [others]);
+  await Promise.all([[clusters, others], [others, clusters], ...more].map(lane));
   return results;
 }
 

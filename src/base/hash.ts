@@ -1,4 +1,6 @@
-/** Where things live: run-time choices that every thread and node must agree on. Nothing on disk. */
+/**
+ * Where things live: run-time choices that every thread and node must agree on. Nothing on disk.
+ */
 
 /** FNV-1a, 32 bits, over the UTF-16 code units of `text`. */
 export function fnv1a(text: string): number {

@@ -7,7 +7,8 @@
  */
 import { systemClock } from '../base/clock.js';
 import type { VoterId } from '../base/group.js';
-import { PEER_OUTBOUND_BYTES_MAX, SHUTDOWN_TRANSFER_MS } from '../base/limits.js';
+import { shardOf } from '../base/hash.js';
+import { PEER_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import { Prng } from '../base/prng.js';
 import { LEADER_NONE, type NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
@@ -16,6 +17,7 @@ import type { ControlMessage } from '../control/messages.js';
 import type { MetaProperties } from '../control/meta-properties.js';
 import { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
+import { settleWals } from '../log/wal-shards.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
 import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
@@ -24,6 +26,7 @@ import type { BrokerConfig } from './config.js';
 import { decide, parseTransfer } from './decisions.js';
 import { Founding, type FoundingMessage } from './founding.js';
 import { FrontDoor } from './front-door.js';
+import { Handover } from './handover.js';
 import { joinCluster, takeIdentity } from './identity.js';
 import { replicationKnobs, TICK_MS } from './knobs.js';
 import { LeaderBalancer } from './leader-balancer.js';
@@ -55,7 +58,6 @@ export async function startBroker(config: BrokerConfig): Promise<RunningBroker> 
   }
 }
 
-const TRANSFER_POLL_MS = 50;
 /** One group writes here: terms, votes and marks of the metadata. */
 const MAIN_WAL_BYTES = 1 << 20;
 
@@ -71,6 +73,7 @@ class Broker implements RunningBroker {
   readonly #links: PeerLinks;
   readonly #door: FrontDoor;
   readonly #shards: ShardPool;
+  readonly #handover: Handover;
   readonly #founding: Founding;
   readonly #producerIds: ProducerIds;
   readonly #balancer: LeaderBalancer;
@@ -79,8 +82,6 @@ class Broker implements RunningBroker {
   readonly #wal: Wal;
   readonly #ticker: NodeJS.Timeout;
   #metadata: MetadataGroup | null = null;
-  /** Peers that said they are about to close. */
-  readonly #closing = new Set<NodeId>();
 
   constructor(config: BrokerConfig, directory: NodeDirectory) {
     this.#config = config;
@@ -88,7 +89,7 @@ class Broker implements RunningBroker {
     const { nodeId, nodeDir, cluster, node } = config;
     const shards = cluster.settings['num.shards'];
     const knobs = replicationKnobs(cluster.settings);
-    this.#logger = createLogger({ node: nodeId });
+    this.#logger = createLogger({ node: nodeId }, cluster.settings['log.level']);
     this.#meta = takeIdentity(this.#disk, config);
     this.#turn = new TurnLoop({
       clock: systemClock,
@@ -112,12 +113,19 @@ class Broker implements RunningBroker {
     this.#door = this.#makeDoor(shards);
     this.#door.listenForPeers(node);
     this.#door.listenForClients(node);
+    this.#settleWals(shards);
     this.#shards = this.#startShards(shards);
     this.#balancer = new LeaderBalancer({
       self: nodeId,
       clock: systemClock,
       settings: cluster.settings,
       transfer: (transfer) => this.#tellOwner(transfer),
+    });
+    this.#handover = new Handover({
+      clock: systemClock,
+      links: this.#links,
+      shards: this.#shards,
+      nodeIds: cluster.voters,
     });
     this.#founding = new Founding({
       self: this.#self,
@@ -149,7 +157,7 @@ class Broker implements RunningBroker {
     this.#logger.info({}, 'closing');
     this.#readiness.close(this.#control);
     this.#door.close();
-    await this.#handOver();
+    await this.#handover.run(this.#metadata);
     clearInterval(this.#ticker);
     await this.#shards.requestAll('close', null);
     this.#metadata?.close();
@@ -236,7 +244,7 @@ class Broker implements RunningBroker {
         },
         onLinkDown: (peer, reason) => {
           this.#logger.info({ peer, reason }, 'peer down');
-          this.#closing.delete(peer);
+          this.#handover.onLinkDown(peer);
           this.#metadata?.replica.onLinkDown(peer);
           this.#control?.onLinkDown(peer);
         },
@@ -271,6 +279,19 @@ class Broker implements RunningBroker {
     const shards = this.#config.cluster.settings['num.shards'];
     const incarnation = this.#incarnation;
     return { clusterId, nodeId, directoryId, incarnation, shard: MAIN_SHARD, shards };
+  }
+
+  /** What a former number of shards wrote is moved before any shard looks for it. */
+  #settleWals(shards: number): void {
+    const { nodeDir, cluster } = this.#config;
+    const hasMoved = settleWals({
+      disk: this.#disk,
+      root: `${nodeDir}/wal`,
+      shards,
+      ownerOf: ({ topicId, partition }) => shardOf(topicId, partition, shards),
+      fileBytes: cluster.settings['log.wal.file.bytes'],
+    });
+    if (hasMoved) this.#logger.info({ shards }, 'write-ahead logs moved to another shard count');
   }
 
   #startShards(count: number): ShardPool {
@@ -384,7 +405,7 @@ class Broker implements RunningBroker {
 
   #onControl(from: number, message: unknown): void {
     const { kind } = message as { kind?: unknown };
-    if (kind === 'closing') this.#closing.add(from);
+    if (kind === 'closing') this.#handover.onClosing(from);
     else if (kind === 'founding') this.#founding.onMessage(from, message as FoundingMessage);
     else this.#control?.onControl(from, message as ControlMessage);
   }
@@ -406,35 +427,5 @@ class Broker implements RunningBroker {
     const registration = this.#control?.registration;
     if (registration === 'stranger') return 'stranger';
     return registration === 'registered' ? 'running' : 'starting';
-  }
-
-  // --- closing -------------------------------------------------------------------------------
-
-  /** Leaders move to nodes that stay, so that clients are served on; bounded. */
-  async #handOver(): Promise<void> {
-    const deadlineMs = systemClock.monotonicMs() + SHUTDOWN_TRANSFER_MS;
-    this.#metadata?.replica.retire();
-    for (const { id } of this.#config.cluster.nodes) this.#links.sendControl(id, { kind: 'closing' });
-    this.#turn.want();
-    while (systemClock.monotonicMs() < deadlineMs) {
-      const successors = this.#successors();
-      // Alone, or everybody closes: there is nobody to hand over to.
-      if (successors.length === 0) return;
-      const mayLead = (nodeId: NodeId): boolean => successors.includes(nodeId);
-      this.#metadata?.replica.transferLeadership(undefined, mayLead);
-      const leading = (await this.#shards.requestAll('retire', successors)) as number[];
-      const isController = this.#metadata?.replica.role === 'leader';
-      if (!isController && leading.every((count) => count === 0)) return;
-      await new Promise((resolve) => setTimeout(resolve, TRANSFER_POLL_MS));
-    }
-  }
-
-  /** Nodes that are linked, not fenced and not closing themselves. */
-  #successors(): NodeId[] {
-    const brokers = [...(this.#control?.image.brokers.values() ?? [])];
-    return brokers
-      .filter(({ nodeId, isFenced }) => !isFenced && !this.#closing.has(nodeId))
-      .filter(({ nodeId }) => this.#links.isUp(nodeId))
-      .map(({ nodeId }) => nodeId);
   }
 }

@@ -1,5 +1,6 @@
 /**
- * What shards ask of the main thread on behalf of clients: decisions of the controller, with the wait
+ * What shards ask of the main thread on behalf of clients: decisions of the controller, with the
+ * wait
  * until every broker knows them, and administrative commands. Main thread.
  */
 import type { Clock } from '../base/clock.js';
@@ -34,7 +35,10 @@ function topicsToLead({ image }: ControlPlane, operation: ControlOp): TopicId[] 
 }
 
 /** `{"op":"transfer-leader","topic":…,"partition":…,"to":…}`, the only command so far. */
-export function parseTransfer(control: ControlPlane | null, text: string): ShardNotices['transfer'] {
+export function parseTransfer(
+  control: ControlPlane | null,
+  text: string,
+): ShardNotices['transfer'] {
   const command = parseObject(text);
   const { op, topic: name, partition, to } = command;
   if (op !== 'transfer-leader') {

@@ -83,7 +83,8 @@ export class Founding {
   }
 
   /**
-   * This node and a peer have different cluster ids, and either may be the one that is wrong. When a
+   * This node and a peer have different cluster ids, and either may be the one that is wrong. When
+   * a
    * majority disagrees with a node that nobody has agreed with, it is this one.
    * @throws LograftError DIRECTORY_FOREIGN
    */
@@ -163,7 +164,10 @@ export class Founding {
 function readVoters({ disk, directory }: FoundingOptions): readonly VoterId[] | null {
   const path = `${directory}/${FILE}`;
   if (!disk.exists(path)) return null;
-  const lines = readWhole(disk, path).toString('utf8').split('\n').filter((line) => line !== '');
+  const lines = readWhole(disk, path)
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '');
   return lines.map((line) => {
     const match = /^(\d+) ([A-Za-z0-9_-]{22})$/.exec(line);
     if (match === null) {

@@ -9,7 +9,10 @@ export const TICK_MS = 50;
 
 export function replicationKnobs(settings: BrokerSettings): ReplicationKnobs {
   const heartbeatTicks = ticks(settings['raft.heartbeat.interval.ms']);
-  const electionTicksMin = Math.max(ticks(settings['raft.election.timeout.ms']), heartbeatTicks + 1);
+  const electionTicksMin = Math.max(
+    ticks(settings['raft.election.timeout.ms']),
+    heartbeatTicks + 1,
+  );
   return {
     raft: {
       ...DEFAULT_RAFT_KNOBS,

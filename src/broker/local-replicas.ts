@@ -1,27 +1,33 @@
 /**
  * The partition folders of one shard on the node's disk, and what may happen to them as a whole: a
- * committed deletion removes one, a folder that nobody knows is moved aside. Shard thread.
+ * committed deletion removes one, a folder that nobody knows is moved aside. Promise: a folder is
+ * only touched when it says itself that it belongs to the replica that is meant. Shard thread.
  *
- *     orders-0                                    open, or waiting for the image to name it
- *     orders-0.<topicId>-delete                   being removed; finished at the next start
- *     orders-0.<topicId>-stray                    aside; shown in status, never deleted by guess
+ *     orders-0                          open, or waiting for the image to name it
+ *     orders-0.<topicId>-delete         being removed; finished at the next start
+ *     orders-0.<topicId>-stray          aside; shown in status, never deleted by guess
  */
 import { METADATA_GROUP } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
+import type { TopicId } from '../base/units.js';
 import type { LocalReplica } from '../control/reconcile.js';
 import type { Disk } from '../log/disk.js';
 import { readPartitionTopicId } from '../log/kafka-files.js';
+import { REPLICA_STATE } from '../log/names.js';
+import { moveAside } from '../log/recovery-state.js';
+import { readCheckpoint } from '../log/replica-state.js';
 import type { Logger } from '../observability/logger.js';
 
 const FOLDER = /^(.+)-(\d+)$/;
 const DELETED = /\.[A-Za-z0-9_-]{22}-delete$/;
-const STRAY = /\.[A-Za-z0-9_-]{22}-stray$/;
+const STRAY = /-stray$/;
+const NONE: readonly LocalReplica[] = [];
 
 export class LocalReplicas {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #logger: Logger;
-  readonly #replicas = new Map<string, LocalReplica>();
+  readonly #byTopic = new Map<TopicId, LocalReplica[]>();
 
   constructor(disk: Disk, directory: string, logger: Logger) {
     this.#disk = disk;
@@ -39,7 +45,7 @@ export class LocalReplicas {
       }
       const match = FOLDER.exec(name);
       if (match === null) continue;
-      const topicId = readPartitionTopicId(this.#disk, path);
+      const topicId = this.#ownerOf(path);
       const partition = Number(match[2]);
       // The metadata group's own folder belongs to the main thread.
       if (topicId === null || topicId === METADATA_GROUP.topicId) continue;
@@ -48,16 +54,21 @@ export class LocalReplicas {
     }
   }
 
-  get all(): readonly LocalReplica[] {
-    return [...this.#replicas.values()];
+  topicIds(): Iterable<TopicId> {
+    return this.#byTopic.keys();
   }
 
-  has(replica: Pick<LocalReplica, 'topicId' | 'partition'>): boolean {
-    return this.#replicas.has(keyOf(replica));
+  ofTopic(topicId: TopicId): readonly LocalReplica[] {
+    return this.#byTopic.get(topicId) ?? NONE;
+  }
+
+  has({ topicId, partition }: Pick<LocalReplica, 'topicId' | 'partition'>): boolean {
+    return this.ofTopic(topicId).some((replica) => replica.partition === partition);
   }
 
   add(replica: LocalReplica): void {
-    this.#replicas.set(keyOf(replica), replica);
+    this.#forget(replica);
+    this.#byTopic.set(replica.topicId, [...this.ofTopic(replica.topicId), replica]);
   }
 
   /** Names of folders that were moved aside, of the whole node. */
@@ -65,30 +76,50 @@ export class LocalReplicas {
     return this.#disk.list(this.#directory).filter((name) => STRAY.test(name));
   }
 
-  /** After a committed deletion. The folder is renamed first, so that a crash leaves no half of it. */
+  /**
+   * After a committed deletion. The folder is renamed first, so that a crash leaves no half of it.
+   */
   remove(replica: LocalReplica): void {
-    const aside = this.#moveAside(replica, 'delete');
+    this.#forget(replica);
+    const from = this.#folderOf(replica);
+    if (this.#ownerOf(from) !== replica.topicId) return;
+    const aside = `${from}.${replica.topicId}-delete`;
+    this.#disk.removeTree(aside);
+    this.#disk.rename(from, aside);
+    this.#disk.syncDirectory(this.#directory);
     this.#disk.removeTree(aside);
   }
 
   /** What the image does not know is kept for people to look at. */
   moveStray(replica: LocalReplica): void {
-    const aside = this.#moveAside(replica, 'stray');
-    this.#logger.warn({ ...replica, folder: aside }, 'folder of an unknown partition moved aside');
+    this.#forget(replica);
+    const from = this.#folderOf(replica);
+    if (this.#ownerOf(from) === replica.topicId) this.#moveAside(from);
   }
 
-  #moveAside(replica: LocalReplica, why: 'delete' | 'stray'): string {
-    const { topic, partition, topicId } = replica;
-    const from = `${this.#directory}/${topic}-${partition}`;
-    const to = `${from}.${topicId}-${why}`;
-    this.#disk.removeTree(to);
-    this.#disk.rename(from, to);
-    this.#disk.syncDirectory(this.#directory);
-    this.#replicas.delete(keyOf(replica));
-    return to;
+  /** Makes room for a replica whose folder is there, but belongs to somebody else or to nobody. */
+  clearPlaceOf(replica: LocalReplica): void {
+    const place = this.#folderOf(replica);
+    if (this.#disk.exists(place)) this.#moveAside(place);
   }
-}
 
-function keyOf({ topicId, partition }: Pick<LocalReplica, 'topicId' | 'partition'>): string {
-  return `${topicId}:${partition}`;
+  #moveAside(from: string): void {
+    const to = moveAside(this.#disk, from);
+    this.#logger.warn({ from, to }, 'folder of an unknown partition moved aside');
+  }
+
+  #ownerOf(path: string): TopicId | null {
+    const named = readPartitionTopicId(this.#disk, path);
+    return named ?? readCheckpoint(this.#disk, `${path}/${REPLICA_STATE}`)?.topicId ?? null;
+  }
+
+  #folderOf({ topic, partition }: LocalReplica): string {
+    return `${this.#directory}/${topic}-${partition}`;
+  }
+
+  #forget({ topicId, partition }: LocalReplica): void {
+    const left = this.ofTopic(topicId).filter((replica) => replica.partition !== partition);
+    if (left.length > 0) this.#byTopic.set(topicId, left);
+    else this.#byTopic.delete(topicId);
+  }
 }

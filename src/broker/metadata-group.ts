@@ -19,11 +19,10 @@ import type { BrokerConfig } from './config.js';
 import { topicDefaults } from './config-reader.js';
 import { metadataKnobs } from './knobs.js';
 import { metadataLog } from './metadata-log.js';
+import { MetadataReserve } from './metadata-reserve.js';
 import type { NodeDirectory } from './node-directory.js';
 
-/** Records between two snapshots are bounded by this many bytes of log. */
-const SNAPSHOT_BYTES_MAX = 20 << 20;
-const SEGMENT_BYTES = 16 << 20;
+const SEGMENT_BYTES_MAX = 16 << 20;
 
 export type MetadataGroupOptions = {
   readonly config: BrokerConfig;
@@ -46,10 +45,14 @@ export class MetadataGroup {
   readonly control: ControlPlane;
   readonly replica: Replica;
   readonly log: PartitionLog;
+  readonly #reserve: MetadataReserve;
 
   constructor(options: MetadataGroupOptions) {
     const { config, directory, self, disk, wal, transport, voters, events } = options;
     const { settings } = config.cluster;
+    const snapshotBytesMax = settings['metadata.log.max.record.bytes.between.snapshots'];
+    // Whole segments go when a snapshot replaces them, so none may be larger than what it covers.
+    const segmentBytes = Math.min(SEGMENT_BYTES_MAX, snapshotBytesMax);
     const folder = `${config.nodeDir}/${METADATA_TOPIC}-${METADATA_GROUP.partition}`;
     this.log = PartitionLog.open({
       disk,
@@ -57,10 +60,11 @@ export class MetadataGroup {
       clock: systemClock,
       directory: folder,
       ...METADATA_GROUP,
-      config: logConfigOf(METADATA_TOPIC, { 'segment.bytes': String(SEGMENT_BYTES) }),
+      config: logConfigOf(METADATA_TOPIC, { 'segment.bytes': String(segmentBytes) }),
       isCleanStop: directory.isCleanStop,
       isPageCacheLost: directory.isPageCacheLost,
     });
+    this.#reserve = new MetadataReserve(disk, folder);
     this.control = new ControlPlane({
       self,
       broker: brokerFacts(options),
@@ -68,7 +72,7 @@ export class MetadataGroup {
       settings: {
         sessionTimeoutMs: settings['broker.session.timeout.ms'],
         heartbeatIntervalMs: settings['broker.heartbeat.interval.ms'],
-        snapshotBytesMax: SNAPSHOT_BYTES_MAX,
+        snapshotBytesMax,
       },
       topics: {
         partitionsDefault: settings['num.partitions'],
@@ -123,6 +127,7 @@ export class MetadataGroup {
   tick(): void {
     this.replica.tick();
     this.control.tick();
+    this.#reserve.tick();
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import {
   openSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -26,7 +27,7 @@ export type NodeDirectory = {
   readonly isCleanStop: boolean;
   /** Bytes written but not synced by the last process are gone (reboot or new mount). */
   readonly isPageCacheLost: boolean;
-  /** Leaves the marker of a clean stop; call when every log is closed. */
+  /** Leaves the marker of a clean stop, if there is room for it; call when every log is closed. */
   markClean(): void;
   release(): void;
 };
@@ -46,19 +47,33 @@ export function openNodeDirectory(path: string): NodeDirectory {
   const before = readOptional(join(path, PAGE_CACHE));
   const now = pageCacheIdentity(path);
   rmSync(join(path, CLEAN), { force: true });
-  writeFileSync(join(path, PAGE_CACHE), now, { flush: true });
+  // Written only when it changed: a restart on a full disk needs no space.
+  if (before !== now) replaceFile(join(path, PAGE_CACHE), now);
   // The marker must be gone before anything is written that a crash could leave half done.
   syncDirectory(path);
   return {
     path,
     isCleanStop,
     isPageCacheLost: before !== null && !isSamePageCache(before, now) && !isCleanStop,
-    markClean: () => {
-      writeFileSync(join(path, CLEAN), `${now}\n`, { flush: true });
-      syncDirectory(path);
-    },
+    markClean: () => markClean(path),
     release: () => lock.release(),
   };
+}
+
+function markClean(path: string): void {
+  try {
+    writeFileSync(join(path, CLEAN), '', { flush: true });
+    syncDirectory(path);
+  } catch (error) {
+    // Without the marker the next start looks at the logs, and finds them in order.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
+}
+
+/** In one step: half of an identity would pass for another machine's. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.tmp`, text, { flush: true });
+  renameSync(`${path}.tmp`, path);
 }
 
 /** Names the page cache a write goes to: `boot device namespace mount`. */
@@ -71,7 +86,8 @@ function pageCacheIdentity(path: string): string {
 
 /**
  * Mount ids are only comparable inside one mount namespace: a broker that is restarted in another
- * one (a container, `ip netns exec`) still writes through the same cache when boot and device agree.
+ * one (a container, `ip netns exec`) still writes through the same cache when boot and device
+ * agree.
  */
 function isSamePageCache(before: string, now: string): boolean {
   const [boot, device, namespace, mount] = before.split(' ');

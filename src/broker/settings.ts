@@ -168,6 +168,12 @@ const NODE_SETTINGS = {
     { min: 64 * KIB, max: GIB },
     "Size of one recycled file of a shard's write-ahead log.",
   ),
+  'metadata.log.max.record.bytes.between.snapshots': whole(
+    'bytes',
+    20 * MIB,
+    { min: 1 * KIB },
+    'After so many bytes of records the metadata log is replaced by a snapshot.',
+  ),
   'log.free.bytes.min': whole(
     'bytes',
     64 * MIB,

@@ -1,5 +1,6 @@
 /**
- * Entry of a shard thread: puts the rooms of the data plane together around one event loop. Promise:
+ * Entry of a shard thread: puts the rooms of the data plane together around one event loop.
+ * Promise:
  * one turn of the loop reads every socket, decides in TypeScript, and then writes, syncs and sends
  * once for all of it. What this thread owns is closed here and nowhere else.
  */
@@ -15,6 +16,7 @@ import { GroupHost } from '../groups/group-host.js';
 import type { HandlerContext } from '../handlers/context.js';
 import { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
+import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
@@ -29,6 +31,7 @@ import { groupSettings, replicationKnobs, TICK_MS } from './knobs.js';
 import { LeadershipReporter } from './leadership-reporter.js';
 import { LocalReplicas } from './local-replicas.js';
 import { shardHandlerContext } from './shard-context.js';
+import { ReplicaKeeper } from './replica-keeper.js';
 import { ShardView } from './shard-view.js';
 import type { MainNotices, ShardFacts, ShardInit, ShardNotices } from './thread-messages.js';
 import { TurnLoop } from './turn-loop.js';
@@ -47,6 +50,7 @@ class ShardThread {
   readonly #shard: Shard;
   readonly #groups: GroupHost;
   readonly #view: ShardView;
+  readonly #keeper: ReplicaKeeper;
   readonly #local: LocalReplicas;
   readonly #gateway: KafkaGateway;
   readonly #reporter: LeadershipReporter;
@@ -62,7 +66,7 @@ class ShardThread {
     const shards = settings['num.shards'];
     const self: VoterId = { nodeId, directoryId: init.directoryId };
     const knobs = replicationKnobs(settings);
-    this.#logger = createLogger({ node: nodeId, shard: index });
+    this.#logger = createLogger({ node: nodeId, shard: index }, settings['log.level']);
     this.#main = new ThreadLink(init.main);
     const others = init.shards.map((port) => (port === null ? null : new ThreadLink(port)));
     this.#turn = new TurnLoop({
@@ -79,7 +83,7 @@ class ShardThread {
     this.#links = this.#makeLinks(shards);
     this.#wal = Wal.open({
       disk: this.#disk,
-      directory: `${nodeDir}/wal/shard-${index}`,
+      directory: walDirectory(`${nodeDir}/wal`, index),
       fileBytes: settings['log.wal.file.bytes'],
     });
     this.#reporter = new LeadershipReporter((facts) => this.#tell('leadership', facts));
@@ -91,38 +95,24 @@ class ShardThread {
       crc: recordChecksum,
       logger: this.#logger,
     });
-    this.#shard = new Shard({
-      self,
-      directory: nodeDir,
-      disk: this.#disk,
-      wal: this.#wal,
-      transport: this.#links,
-      clock: systemClock,
-      random: new Prng(randomSeed()),
-      knobs,
-      logger: this.#logger,
-      isCleanStop: init.isCleanStop,
-      isPageCacheLost: init.isPageCacheLost,
-      freeBytesMin: settings['log.free.bytes.min'],
-      producerExpirationMs: settings['producer.id.expiration.ms'],
-      retentionCheckMs: settings['log.retention.check.interval.ms'],
-      onLeadership: (partition) => {
-        this.#reporter.note(partition);
-        this.#groups.leadershipChanged(partition);
-      },
-      wantTurn: () => this.#turn.want(),
-    });
+    this.#shard = this.#makeShard(self);
     this.#local = new LocalReplicas(this.#disk, nodeDir, this.#logger);
     this.#local.scan(index, shards);
-    this.#view = new ShardView({
+    this.#keeper = new ReplicaKeeper({
       index,
       shards,
       self,
+      clock: systemClock,
       shard: this.#shard,
       wal: this.#wal,
       local: this.#local,
       defaults: topicDefaults(cluster),
       logger: this.#logger,
+      wish: () => this.#view,
+      onSettled: () => this.#tellReconciled(),
+    });
+    this.#view = new ShardView({
+      keeper: this.#keeper,
       onTopicsDeleted: (names) => this.#groups.topicsDeleted(names),
     });
     this.#gateway = new KafkaGateway({
@@ -181,12 +171,41 @@ class ShardThread {
   }
 
   #keepHouse(): void {
-    this.#groups.tick(systemClock.monotonicMs());
+    const nowMs = systemClock.monotonicMs();
+    this.#groups.tick(nowMs);
+    this.#keeper.tick(nowMs);
     for (const partition of this.#shard.partitions) this.#reporter.note(partition);
     this.#gateway.closeIdle();
   }
 
   // --- wiring --------------------------------------------------------------------------------
+
+  #makeShard(self: VoterId): Shard {
+    const { config, isCleanStop, isPageCacheLost } = this.#init;
+    const { nodeDir, cluster } = config;
+    const { settings } = cluster;
+    return new Shard({
+      self,
+      directory: nodeDir,
+      disk: this.#disk,
+      wal: this.#wal,
+      transport: this.#links,
+      clock: systemClock,
+      random: new Prng(randomSeed()),
+      knobs: replicationKnobs(settings),
+      logger: this.#logger,
+      isCleanStop,
+      isPageCacheLost,
+      freeBytesMin: settings['log.free.bytes.min'],
+      producerExpirationMs: settings['producer.id.expiration.ms'],
+      retentionCheckMs: settings['log.retention.check.interval.ms'],
+      onLeadership: (partition) => {
+        this.#reporter.note(partition);
+        this.#groups.leadershipChanged(partition);
+      },
+      wantTurn: () => this.#turn.want(),
+    });
+  }
 
   #makeLinks(shards: number): PeerLinks {
     const { clusterId, directoryId, incarnation, index, config } = this.#init;
@@ -244,11 +263,7 @@ class ShardThread {
   }
 
   #listenToMain(): void {
-    this.#on('image', (notice) => {
-      this.#view.follow(notice);
-      const { appliedOffset } = this.#view.image;
-      this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset });
-    });
+    this.#on('image', (notice) => this.#view.follow(notice));
     this.#on('leaders', (entries) => this.#view.leaders.merge(entries));
     this.#on('controller', (nodeId) => {
       this.#view.controllerId = nodeId;
@@ -278,13 +293,19 @@ class ShardThread {
     this.#main.notify(name, notice);
   }
 
+  #tellReconciled(): void {
+    const { appliedOffset } = this.#view.image;
+    this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset });
+  }
+
   #facts(): ShardFacts {
     const sockets = this.#sockets.counters();
     const { syncCount } = this.#disk;
     const clients = this.#gateway.connectionCount;
     const counters = { ...sockets, ...fileCounters(), syncCount, clients };
     const strays = this.#init.index === 0 ? this.#local.strays() : [];
-    return { partitions: this.#shard.facts(), strays, counters };
+    const partitions = [...this.#shard.facts(), ...this.#keeper.failures()];
+    return { partitions, strays, counters };
   }
 
   /** Closes logs and files so that the next start finds everything in order. */

@@ -13,7 +13,12 @@ import { ORIGIN, type Position } from '../base/position.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Logger } from '../observability/logger.js';
 import type { FullDelta, RecordsDelta } from './delta.js';
-import { readWhole, UNFINISHED, writeAtomically, writeAtomicallyLater } from '../base/small-file.js';
+import {
+  readWhole,
+  UNFINISHED,
+  writeAtomically,
+  writeAtomicallyLater,
+} from '../base/small-file.js';
 import { applyBatch, type ClusterImage, EMPTY_IMAGE } from './image.js';
 import { encodeImage } from './image-codec.js';
 import { APPLY_READ_BYTES_MAX, SNAPSHOT_RECORDS_MAX } from './limits.js';

@@ -97,7 +97,12 @@ export class GroupHost {
 
   #make(partition: Partition): GroupCoordinator {
     const { clock, settings, newId } = this.#options;
-    return new GroupCoordinator({ log: this.#logOf(partition), clock, settings: () => settings, newId });
+    return new GroupCoordinator({
+      log: this.#logOf(partition),
+      clock,
+      settings: () => settings,
+      newId,
+    });
   }
 
   #logOf(partition: Partition): GroupLog {

@@ -1,4 +1,4 @@
-/** How an operation on the controller ends for a client: with its value, or with one of Kafka's codes. */
+/** How an operation on the controller ends for a client: with its value or one of Kafka's codes. */
 import { LograftError } from '../base/errors.js';
 import { kafkaCode } from './error-code.js';
 

@@ -21,7 +21,10 @@ export const createTopics: Handler<typeof createTopicsApi> = (context, request, 
   const topics = request.topics.filter((topic) => !hasGap(topic)).map(newTopic);
   const timeoutMs = Math.min(Math.max(request.timeoutMs, 0), CLIENT_WAIT_MS_MAX);
   answerControl(
-    context.control({ kind: 'createTopics', topics, isValidateOnly: request.validateOnly }, timeoutMs),
+    context.control(
+      { kind: 'createTopics', topics, isValidateOnly: request.validateOnly },
+      timeoutMs,
+    ),
     (results) => respond({ topics: [...gapped, ...results.map(describe)] }),
     (code, message) => {
       respond({ topics: [...gapped, ...topics.map(({ name }) => refused(name, code, message))] });
@@ -44,7 +47,9 @@ function newTopic(asked: TopicAsked): NewTopic {
     replicationFactor: asked.replicationFactor,
     assignments: byPartition.length === 0 ? null : byPartition.map(({ brokerIds }) => brokerIds),
     configs: Object.fromEntries(
-      asked.configs.filter(({ value }) => value !== null).map(({ name, value }) => [name, value ?? '']),
+      asked.configs
+        .filter(({ value }) => value !== null)
+        .map(({ name, value }) => [name, value ?? '']),
     ),
   };
 }

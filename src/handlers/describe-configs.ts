@@ -47,12 +47,22 @@ export const describeConfigs: Handler<typeof describeConfigsApi> = (
       configSource: SOURCES[entry.source],
       isSensitive: entry.isSensitive,
       synonyms: request.includeSynonyms
-        ? entry.synonyms.map(({ name, value, source }) => ({ name, value, source: SOURCES[source] }))
+        ? entry.synonyms.map(({ name, value, source }) => ({
+            name,
+            value,
+            source: SOURCES[source],
+          }))
         : [],
       configType: TYPES[entry.type],
       documentation: request.includeDocumentation ? entry.documentation : null,
     }));
-    return { errorCode: kafkaCode('NONE'), errorMessage: null, resourceType, resourceName, configs };
+    return {
+      errorCode: kafkaCode('NONE'),
+      errorMessage: null,
+      resourceType,
+      resourceName,
+      configs,
+    };
   });
   respond({ results });
 };

@@ -1,6 +1,9 @@
 /** DescribeGroups: state, protocol and members of groups coordinated here. */
 import type { DescribedGroup } from '../groups/group-types.js';
-import type { DescribeGroupsResponse, describeGroupsApi } from '../protocol/messages/describe-groups.js';
+import type {
+  DescribeGroupsResponse,
+  describeGroupsApi,
+} from '../protocol/messages/describe-groups.js';
 import { OPERATIONS_UNKNOWN } from '../protocol/messages/metadata.js';
 import type { Handler } from './context.js';
 import { kafkaCode } from './error-code.js';

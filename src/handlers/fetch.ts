@@ -1,7 +1,7 @@
 /**
  * Fetch with long poll: answers at once when `minBytes` are there or something is wrong, else when
- * a watermark moves or `maxWaitMs` is over. Sessions (KIP-227) are answered as "none": every request
- * names all its partitions. Record bytes leave as external parts, mostly by sendfile.
+ * a watermark moves or `maxWaitMs` is over. Sessions (KIP-227) are answered as "none": every
+ * request names all its partitions. Record bytes leave as external parts, mostly by sendfile.
  */
 import type { GroupKey } from '../base/group.js';
 import { CLIENT_OUTBOUND_BYTES_MAX, CLIENT_WAIT_MS_MAX } from '../base/limits.js';
@@ -132,7 +132,9 @@ class FetchPoll {
   #decide(found: Found): void {
     if (this.#isEnded) return;
     const { outcomes, bytes } = found;
-    const hasError = outcomes.some(({ error }) => error !== null && error !== 'OFFSET_NOT_AVAILABLE');
+    const hasError = outcomes.some(
+      ({ error }) => error !== null && error !== 'OFFSET_NOT_AVAILABLE',
+    );
     if (this.#isOver || hasError || bytes >= this.#request.minBytes || outcomes.length === 0) {
       this.#answer(found);
       return;
@@ -148,7 +150,8 @@ class FetchPoll {
     outcomes.forEach((outcome, i) => {
       const { group, partition } = this.#wanted[i] as Wanted;
       if (group === null) return;
-      const seen = outcome.error === null ? Math.max(outcome.highWatermark, partition.fetchOffset) : -1;
+      const seen =
+        outcome.error === null ? Math.max(outcome.highWatermark, partition.fetchOffset) : -1;
       this.#cancels.push(this.#context.partition(group).onAdvance(seen, wake));
     });
   }
@@ -159,7 +162,9 @@ class FetchPoll {
     let i = 0;
     const responses = this.#request.topics.map(({ topic, partitions }) => ({
       topic,
-      partitions: partitions.map(({ partition }) => describe(partition, outcomes[i++] as FetchOutcome)),
+      partitions: partitions.map(({ partition }) =>
+        describe(partition, outcomes[i++] as FetchOutcome),
+      ),
     }));
     this.#respond({ errorCode: kafkaCode('NONE'), sessionId: 0, responses });
   }

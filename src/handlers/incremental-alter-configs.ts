@@ -57,7 +57,9 @@ export const incrementalAlterConfigs: Handler<typeof incrementalAlterConfigsApi>
       );
     },
     (errorCode, errorMessage) => {
-      answer(accepted.map((resource) => ({ ...result(resource, 'NONE', errorMessage), errorCode })));
+      answer(
+        accepted.map((resource) => ({ ...result(resource, 'NONE', errorMessage), errorCode })),
+      );
     },
   );
 };

@@ -1,6 +1,6 @@
 /**
- * InitProducerId for idempotent producers (KIP-98): a fresh id, epoch 0, from this broker's block. A
- * producer that asks with an id it has (KIP-360) gets the next epoch of that id.
+ * InitProducerId for idempotent producers (KIP-98): a fresh id, epoch 0, from this broker's block.
+ * A producer that asks with an id it has (KIP-360) gets the next epoch of that id.
  */
 import { LograftError } from '../base/errors.js';
 import type { initProducerIdApi } from '../protocol/messages/init-producer-id.js';

@@ -1,4 +1,4 @@
-/** JoinGroup: enters a classic consumer group; answered when the rebalance has gathered everybody. */
+/** JoinGroup: enters a classic consumer group; answered when the rebalance has gathered all. */
 import { joinFailure } from '../groups/group-types.js';
 import type { joinGroupApi } from '../protocol/messages/join-group.js';
 import type { Handler } from './context.js';
@@ -9,7 +9,8 @@ export const joinGroup: Handler<typeof joinGroupApi> = (context, request, info, 
   const join = {
     groupId,
     sessionTimeoutMs,
-    rebalanceTimeoutMs: request.rebalanceTimeoutMs < 0 ? sessionTimeoutMs : request.rebalanceTimeoutMs,
+    rebalanceTimeoutMs:
+      request.rebalanceTimeoutMs < 0 ? sessionTimeoutMs : request.rebalanceTimeoutMs,
     memberId,
     groupInstanceId,
     protocolType,

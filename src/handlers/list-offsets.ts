@@ -1,4 +1,4 @@
-/** ListOffsets: earliest, latest (confirmed by a quorum after the request), by time, newest time. */
+/** ListOffsets: earliest, latest (a quorum confirms after the request), by time, newest time. */
 import type { OffsetAnswer, OffsetQuestion } from '../partition/access.js';
 import {
   type ListOffsetsRequest,

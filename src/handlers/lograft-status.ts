@@ -29,7 +29,9 @@ function isCommand(text: string): boolean {
   try {
     const command = JSON.parse(text) as Record<string, unknown> | null;
     const isWhole = (value: unknown): boolean => value === undefined || Number.isSafeInteger(value);
-    return typeof command?.['op'] === 'string' && isWhole(command['partition']) && isWhole(command['to']);
+    return (
+      typeof command?.['op'] === 'string' && isWhole(command['partition']) && isWhole(command['to'])
+    );
   } catch (error) {
     if (error instanceof SyntaxError) return false;
     throw error;

@@ -28,14 +28,24 @@ const LEADERS_POLL_MS = 20;
 export const metadata: Handler<typeof metadataApi> = (context, request, info, respond) => {
   const asked = askedTopics(request, info.apiVersion);
   if (asked === null) {
-    respond(describe(context, [...context.image().topics.values()].map((t) => knownTopic(context, t))));
+    respond(
+      describe(
+        context,
+        [...context.image().topics.values()].map((t) => knownTopic(context, t)),
+      ),
+    );
     return;
   }
   const missing = missingNames(context.image(), asked);
   const mayCreate =
     missing.length > 0 && request.allowAutoTopicCreation && context.settings.isAutoCreate;
   const answer = (refused: ReadonlyMap<string, number>): void => {
-    respond(describe(context, asked.map((topic) => describeAsked(context, topic, refused))));
+    respond(
+      describe(
+        context,
+        asked.map((topic) => describeAsked(context, topic, refused)),
+      ),
+    );
   };
   if (mayCreate) {
     void autoCreate(context, missing).then((refused) => whenLed(context, asked, refused, answer));

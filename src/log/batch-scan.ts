@@ -104,8 +104,7 @@ export function scanBatches(
   const header = emptyHeader();
   let position = from;
   while (position < end) {
-    const kind =
-      lookAt(window, position, end, checksumsFrom, header) ?? judge(header, position);
+    const kind = lookAt(window, position, end, checksumsFrom, header) ?? judge(header, position);
     if (kind !== null) {
       // The first bytes of a torn header are zeros too.
       const isZero = kind === 'bad-header' && isAllZero(window, position, end);

@@ -56,6 +56,21 @@ export function walkBatches(
   return position;
 }
 
+/** The header of a batch at a place where one may begin; null when there is none. */
+export function headerAt(
+  disk: Disk,
+  file: DiskFile,
+  filePosition: FilePosition,
+  end: FilePosition,
+): BatchHeader | null {
+  if (filePosition + BATCH_HEADER_BYTES > end) return null;
+  const bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
+  const count = disk.readAt(file, filePosition, bytes, 0, BATCH_HEADER_BYTES);
+  if (count < BATCH_HEADER_BYTES) return null;
+  const header = readBatchHeader(bytes, 0);
+  return isPlausible(header) ? header : null;
+}
+
 function corrupt(file: DiskFile, position: FilePosition): LograftError {
   return new LograftError(
     'CORRUPT',

@@ -9,7 +9,7 @@ export type DiskFile = {
   readonly path: string;
 };
 
-/** read: must exist. existing: read and write, must exist. create: read and write, made if absent. */
+/** read: must exist. existing: read and write, must exist. create: as existing, made if absent. */
 export type OpenMode = 'read' | 'existing' | 'create';
 
 export type SyncDone = (error: Error | null) => void;
@@ -19,13 +19,7 @@ export interface Disk {
   openFile(path: string, mode: OpenMode): DiskFile;
   close(file: DiskFile): void;
   /** Writes all of the bytes or throws; a part may have been written when it throws. */
-  writeAt(
-    file: DiskFile,
-    position: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-  ): void;
+  writeAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number): void;
   /** Bytes read: less than `length` only at the end of the file. */
   readAt(
     file: DiskFile,
@@ -66,4 +60,14 @@ export function parentOf(path: string): string {
   const slash = path.lastIndexOf('/');
   if (slash < 0) return '.';
   return slash === 0 ? '/' : path.slice(0, slash);
+}
+
+/** Makes a directory and what it lies in, durably. True when it was not there. */
+export function makeDurableDirectory(disk: Disk, path: string): boolean {
+  if (disk.exists(path)) return false;
+  const parent = parentOf(path);
+  makeDurableDirectory(disk, parent);
+  disk.makeDirectory(path);
+  disk.syncDirectory(parent);
+  return true;
 }

@@ -48,7 +48,8 @@ export function epochEnd(
   logEndOffset: Offset,
 ): { readonly epoch: LeaderEpoch; readonly endOffset: Offset } {
   const latest = epochs.at(-1);
-  if (latest === undefined || asked > latest.epoch || asked < 0) return { epoch: -1, endOffset: -1 };
+  if (latest === undefined || asked > latest.epoch || asked < 0)
+    return { epoch: -1, endOffset: -1 };
   if (asked === latest.epoch) return { epoch: asked, endOffset: logEndOffset };
   const next = epochs.findIndex(({ epoch }) => epoch > asked);
   const floor = epochs[next - 1];

@@ -1,7 +1,7 @@
 /**
  * The open segment files of a shard, with a bound. Its promise: a descriptor handed out stays open
- * for at least {@link GRACE_MS}, even when its file was unlinked meanwhile, so that a range given to
- * a socket in the same turn never reads from another file that got the same number. Thread: the
+ * for at least {@link GRACE_MS}, even when its file was unlinked meanwhile, so that a range given
+ * to a socket in the same turn never reads from another file that got the same number. Thread: the
  * shard's.
  */
 import type { Clock } from '../base/clock.js';

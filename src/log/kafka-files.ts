@@ -11,7 +11,7 @@ import type { Offset, TopicId } from '../base/units.js';
 import type { Disk } from './disk.js';
 import { EPOCH_CHECKPOINT, PARTITION_METADATA } from './names.js';
 
-const TOPIC_ID_LINE = /^topic_id: *(\S+)\s*$/m;
+const TOPIC_ID_LINE = /^topic_id: *([A-Za-z0-9_-]{22})\s*$/m;
 const TEXT_BYTES_MAX = 64 << 10;
 
 /** An epoch without a batch of its own is not listed: Kafka keeps the later of two at an offset. */
@@ -26,17 +26,27 @@ export function epochCheckpointText(epochs: readonly EpochEntry[], logStart: Off
   return `0\n${lines.length}\n${text.join('')}`;
 }
 
-export function writeEpochCheckpoint(
-  disk: Disk,
-  directory: string,
-  epochs: readonly EpochEntry[],
-  logStart: Offset,
-): void {
-  replaceText(disk, `${directory}/${EPOCH_CHECKPOINT}`, epochCheckpointText(epochs, logStart));
+/** The file `leader-epoch-checkpoint` of one log. */
+export class EpochFile {
+  /** False when the file lacks the newest epoch. */
+  isCurrent: boolean;
+  readonly #disk: Disk;
+  readonly #path: string;
+
+  constructor(disk: Disk, directory: string, isCurrent: boolean) {
+    this.#disk = disk;
+    this.#path = `${directory}/${EPOCH_CHECKPOINT}`;
+    this.isCurrent = isCurrent;
+  }
+
+  write(epochs: readonly EpochEntry[], logStart: Offset): void {
+    replaceText(this.#disk, this.#path, epochCheckpointText(epochs, logStart), false);
+    this.isCurrent = true;
+  }
 }
 
 export function writePartitionMetadata(disk: Disk, directory: string, topicId: TopicId): void {
-  replaceText(disk, `${directory}/${PARTITION_METADATA}`, `version: 0\ntopic_id: ${topicId}`);
+  replaceText(disk, `${directory}/${PARTITION_METADATA}`, `version: 0\ntopic_id: ${topicId}`, true);
 }
 
 /** Topic id that a folder says it belongs to; null when it says nothing readable. */
@@ -51,13 +61,18 @@ export function readPartitionTopicId(disk: Disk, directory: string): TopicId | n
   return TOPIC_ID_LINE.exec(bytes.toString('utf8'))?.[1] ?? null;
 }
 
-/** Replaces a file in one step; not durable by itself. */
-function replaceText(disk: Disk, path: string, text: string): void {
+/**
+ * Replaces a file in one step. With `isSynced` its bytes are on disk before its name is: a power
+ * cut
+ * leaves the old file or the whole new one. The name itself is the caller's to sync.
+ */
+function replaceText(disk: Disk, path: string, text: string, isSynced: boolean): void {
   const bytes = Buffer.from(text);
   const file = disk.openFile(`${path}.tmp`, 'create');
   try {
     disk.truncate(file, 0);
     disk.writeAt(file, 0, bytes, 0, bytes.length);
+    if (isSynced) disk.syncNow(file);
   } finally {
     disk.close(file);
   }

@@ -15,7 +15,8 @@ import { epochOfOffset } from './epoch-history.js';
 import type { LogRange, LogSlice, TimestampOffset } from './log-types.js';
 import type { RecentBatches } from './recent-batches.js';
 import type { ReplicaState } from './replica-state.js';
-import type { Boundary, Segment, SegmentHome } from './segment.js';
+import type { Segment } from './segment.js';
+import type { Boundary, SegmentHome } from './segment-home.js';
 
 /** What the reader sees of the log it reads. */
 export type LogView = {
@@ -146,11 +147,7 @@ export class LogReader {
   }
 
   /** First record at or after `timestamp` in a segment that has one, if it is visible. */
-  #searchTimestamp(
-    segment: Segment,
-    timestamp: WallMs,
-    endOffset: Offset,
-  ): TimestampOffset | null {
+  #searchTimestamp(segment: Segment, timestamp: WallMs, endOffset: Offset): TimestampOffset | null {
     this.#warmUp(segment);
     segment.load(this.#view.indexIntervalBytes);
     const { logStartOffset } = this.#view.state;
@@ -215,12 +212,7 @@ export class LogReader {
   }
 
   /** Whole batches from `start`, below `endOffset`, within one segment; at least one if any. */
-  #range(
-    segment: Segment,
-    start: Boundary,
-    endOffset: Offset,
-    maxBytes: number,
-  ): LogRange | null {
+  #range(segment: Segment, start: Boundary, endOffset: Offset, maxBytes: number): LogRange | null {
     let end = segment.end();
     if (endOffset < segment.nextOffset) end = this.#boundaryOf(segment, endOffset);
     if (end.filePosition <= start.filePosition) return null;

@@ -9,8 +9,7 @@
  *   appendMark, truncateTo ─▶ WAL (buffered) ───┴▶ syncTo: one sync for segment, folder and WAL
  */
 import { assert } from '../base/assert.js';
-import type { Clock } from '../base/clock.js';
-import { LograftError } from '../base/errors.js';
+import type { LograftError } from '../base/errors.js';
 import type { GroupKey } from '../base/group.js';
 import { readInt64 } from '../base/int64.js';
 import type { Mark } from '../base/mark.js';
@@ -18,17 +17,13 @@ import {
   type EpochEntry,
   type Position,
   comparePositions,
-  formatPosition,
   isSamePosition,
 } from '../base/position.js';
 import type { LeaderEpoch, Offset, TopicId, WallMs } from '../base/units.js';
-import type { Decompress } from '../records/records.js';
-import { Checkpointer } from './checkpointer.js';
-import type { Disk } from './disk.js';
 import { epochEnd, epochEndingAt } from './epoch-history.js';
 import { FileCache } from './file-cache.js';
-import { writeEpochCheckpoint } from './kafka-files.js';
 import type { LogConfig } from './log-config.js';
+import { LogHealth } from './log-health.js';
 import { LogReader, type LogView } from './log-reader.js';
 import type {
   AppendHeader,
@@ -38,34 +33,17 @@ import type {
   ReplicaOp,
   TimestampOffset,
 } from './log-types.js';
+import type { PartitionLogOptions } from './partition-log-options.js';
 import { RecentBatches } from './recent-batches.js';
 import { recoverReplica } from './recovery.js';
-import { type Checkpoint, type ReplicaState, applyOp } from './replica-state.js';
+import { ReplicaFolder } from './replica-folder.js';
+import { type ReplicaState, applyOp, placeBefore } from './replica-state.js';
 import { proposeLogStart } from './retention.js';
-import type { SegmentHome } from './segment.js';
+import type { SegmentHome } from './segment-home.js';
 import { SegmentList } from './segment-list.js';
-import { asStorageError, storageError } from './storage-error.js';
+import { asStorageError } from './storage-error.js';
 import { type SyncDone, SyncLedger } from './sync-ledger.js';
 import type { Wal } from './wal.js';
-
-export type PartitionLogOptions = {
-  readonly disk: Disk;
-  /** The partition's own folder, `<dataDir>/<topic>-<partition>`; made when absent. */
-  readonly directory: string;
-  readonly topicId: TopicId;
-  readonly partition: number;
-  readonly config: LogConfig;
-  readonly wal: Wal;
-  readonly clock: Clock;
-  /** The broker ended in good order last time: nothing is scanned. */
-  readonly isCleanStop: boolean;
-  /** Another boot or mount than last time: what was not synced may be gone. */
-  readonly isPageCacheLost: boolean;
-  /** Shared by the logs of a shard, so that the bound on open files is theirs together. */
-  readonly files?: FileCache;
-  /** For searches by time in compressed batches; without it they answer with whole batches. */
-  readonly decompress?: Decompress;
-};
 
 /** Operations in the write-ahead log above which a replica writes a checkpoint. */
 const OPS_MAX = 64;
@@ -84,23 +62,16 @@ export class PartitionLog {
   readonly #recent = new RecentBatches();
   readonly #reader: LogReader;
   readonly #ledger: SyncLedger;
-  readonly #checkpointer: Checkpointer;
+  readonly #health: LogHealth;
+  readonly #folder: ReplicaFolder;
   #config: LogConfig;
   /** Place behind the last entry. Invariant: offset is the segments' end, marks the state's. */
   #logEnd: Position;
-  /** Highest promise that the checkpoint on disk holds. */
-  #checkpointPromise: Offset;
-  /** True when the folder says less than memory does: a clean close has something to write. */
-  #isChanged: boolean;
   /**
    * Log-start marks that are not durable yet. A batch behind one must not reach the disk before it:
-   * by its epoch nobody could tell that a mark is missing, and every position behind would be wrong.
+   * its epoch would not tell that a mark is missing, and every position behind would be wrong.
    */
   #hiddenMarks = 0;
-  /** False when leader-epoch-checkpoint lacks the newest epoch. */
-  #isEpochFileCurrent = false;
-  #failure: LograftError | null = null;
-  #isClosed = false;
 
   /** Opens a replica's folder and recovers it; DIRECTORY_FOREIGN when it is another topic's. */
   static open(options: PartitionLogOptions): PartitionLog {
@@ -122,15 +93,13 @@ export class PartitionLog {
     this.#wal = wal;
     this.#config = options.config;
     this.#home = { disk, files, directory };
+    this.#health = new LogHealth(directory);
     const recovered = recoverReplica({ ...options, home: this.#home, group: this.#group });
     this.findings = recovered.findings;
     this.#state = recovered.state;
-    this.#checkpointPromise = recovered.checkpointPromise;
-    this.#isChanged = !recovered.isClean;
     this.#segments = new SegmentList(this.#home, recovered.segments);
     this.#logEnd = { offset: this.#segments.endOffset, marks: this.#state.endMarks };
     this.#reader = new LogReader(this.#makeView(), options.decompress);
-    this.#checkpointer = this.#makeCheckpointer();
     this.#ledger = new SyncLedger({
       disk,
       wal,
@@ -138,10 +107,18 @@ export class PartitionLog {
       state: this.#state,
       segments: this.#segments,
       synced: recovered.synced,
-      failed: (error) => this.#fail(error),
+      failed: (error) => this.#health.fail(error),
     });
-    this.#isEpochFileCurrent = recovered.isClean;
-    this.#writeEpochFile();
+    this.#folder = new ReplicaFolder({
+      home: this.#home,
+      group: this.#group,
+      wal,
+      state: this.#state,
+      segments: this.#segments,
+      health: this.#health,
+      isClean: recovered.isClean,
+      promisedOffset: recovered.checkpointPromise,
+    });
   }
 
   get config(): LogConfig {
@@ -183,7 +160,7 @@ export class PartitionLog {
 
   /** Why this log takes nothing more, or null. */
   get failure(): LograftError | null {
-    return this.#failure ?? this.#wal.failure;
+    return this.#health.failure ?? this.#wal.failure;
   }
 
   setConfig(config: LogConfig): void {
@@ -219,7 +196,7 @@ export class PartitionLog {
       newest: this.#state.epochs.at(-1)?.epoch,
     });
     const nextOffset = offset + lastOffsetDelta + 1;
-    this.#isChanged = true;
+    this.#folder.change();
     try {
       if (this.#hiddenMarks > 0) this.#wal.flushNow();
       if (this.#segments.mustRoll(length, nextOffset, maxTimestamp, this.#config)) this.#roll();
@@ -228,10 +205,10 @@ export class PartitionLog {
       this.#recent.push(offset, active.sizeBytes);
       active.accept(length, nextOffset, maxTimestamp, this.#config.indexIntervalBytes);
     } catch (error) {
-      throw this.#storageError(error, 'append');
+      throw this.#health.judge(error, 'append to');
     }
     this.#logEnd = { offset: nextOffset, marks };
-    if (!this.#isEpochFileCurrent) this.#writeEpochFile();
+    this.#folder.writeEpochs();
   }
 
   /** Appends a mark at the log's end; it is durable with {@link syncTo} or a flush of the WAL. */
@@ -242,7 +219,7 @@ export class PartitionLog {
       logEnd: this.#logEnd,
     });
     this.#apply({ kind: 'mark', mark });
-    if (mark.kind === 'epoch-start') this.#isEpochFileCurrent = false;
+    if (mark.kind === 'epoch-start') this.#folder.changeEpochs();
     else this.#hideMark();
     this.#logEnd = { offset: this.#logEnd.offset, marks: this.#state.endMarks };
   }
@@ -260,32 +237,32 @@ export class PartitionLog {
     assert(this.#reader.baseOffsetOf(p.offset) === p.offset, 'truncation between batches', {
       to: p,
     });
-    this.#guard('truncate', () => {
+    this.#health.change('truncate', () => {
       const removed = this.#reader.marksBetween(p, this.#logEnd);
       if (removed.some(({ kind }) => kind === 'log-start')) this.#cutFilesFirst(p);
-      const evidence = Math.max(this.#checkpointPromise, this.#wal.promisedOffset(this.#group));
+      const evidence = Math.max(this.#folder.promisedOffset, this.#wal.promisedOffset(this.#group));
       this.#apply({ kind: 'truncate', to: p });
       if (evidence > p.offset) this.#wal.flushNow();
       this.#cutFiles(p);
     });
     this.#logEnd = p;
     this.#ledger.truncateTo(p);
-    this.#isEpochFileCurrent = false;
+    this.#folder.changeEpochs();
   }
 
   /** Drops everything: the log starts, empty, at `p` with that history. Blocks; rare. */
   resetTo(p: Position, epochs: readonly EpochEntry[]): void {
     this.#mustTake();
-    this.#guard('reset', () => {
+    this.#health.change('reset', () => {
       this.#apply({ kind: 'reset', to: p, epochs });
       this.#wal.flushNow();
       this.#recent.clear();
       this.#segments.resetTo(p.offset);
       this.#logEnd = p;
       this.#ledger.resetTo(p);
-      this.#checkpointer.writeNow();
+      this.#folder.checkpointNow();
     });
-    this.#isEpochFileCurrent = false;
+    this.#folder.changeEpochs();
   }
 
   /**
@@ -304,12 +281,12 @@ export class PartitionLog {
    * even when it is larger than `maxBytes`. Null when `endOffset` is reached.
    */
   locate(offset: Offset, maxBytes: number, endOffset: Offset): LogRange | null {
-    return this.#reading(() => this.#reader.locate(offset, maxBytes, endOffset));
+    return this.#health.read(() => this.#reader.locate(offset, maxBytes, endOffset));
   }
 
   /** What lies between two places, in order, as marks and ranges of one epoch each. */
   slicesBetween(from: Position, to: Position, maxBytes: number): LogSlice[] {
-    return this.#reading(() => this.#reader.slicesBetween(from, to, maxBytes));
+    return this.#health.read(() => this.#reader.slicesBetween(from, to, maxBytes));
   }
 
   /** The first record at or after a time, below `endOffset`. */
@@ -317,12 +294,12 @@ export class PartitionLog {
     timestamp: WallMs,
     endOffset: Offset = this.#logEnd.offset,
   ): TimestampOffset | null {
-    return this.#reading(() => this.#reader.offsetForTimestamp(timestamp, endOffset));
+    return this.#health.read(() => this.#reader.offsetForTimestamp(timestamp, endOffset));
   }
 
   /** The record with the largest timestamp, below `endOffset`. */
   maxTimestamp(endOffset: Offset = this.#logEnd.offset): TimestampOffset | null {
-    return this.#reading(() => this.#reader.maxTimestamp(endOffset));
+    return this.#health.read(() => this.#reader.maxTimestamp(endOffset));
   }
 
   /** The log start that retention would like, or null. Changes nothing. */
@@ -343,14 +320,14 @@ export class PartitionLog {
       offset,
       logEndOffset: this.#logEnd.offset,
     });
-    this.#guard('move the log start', () => {
+    this.#health.change('move the start of', () => {
       if (offset === this.#logEnd.offset && !this.#segments.active.isEmpty) this.#roll();
-      const start = this.#placeBefore(this.#reader.baseOffsetOf(offset));
+      const start = placeBefore(this.#state, this.#reader.baseOffsetOf(offset));
       this.#apply({ kind: 'log-start', logStartOffset: offset, start });
-      this.#isEpochFileCurrent = false;
+      this.#folder.changeEpochs();
       this.#wal.flush((error) => {
-        if (error !== null || this.#isClosed) return;
-        this.#guard('unlink segments', () => this.#segments.dropBelow(start.offset));
+        if (error !== null || this.#health.isClosed) return;
+        this.#health.attempt('unlink in', () => this.#segments.dropBelow(start.offset));
       });
     });
   }
@@ -367,43 +344,47 @@ export class PartitionLog {
 
   /** Now and then, and by itself after many marks: bounds what recovery has to replay and scan. */
   checkpoint(): void {
-    if (this.failure !== null || this.#isClosed || !this.#isChanged) return;
-    this.#guard('checkpoint', () => this.#segments.active.flushIndexes());
-    this.#writeEpochFile();
-    this.#checkpointer.write();
+    if (this.failure !== null || !this.#folder.isChanged) return;
+    this.#health.attempt('checkpoint', () => this.#segments.active.flushIndexes());
+    this.#folder.writeEpochs();
+    this.#folder.checkpoint();
   }
 
-  /** Syncs everything, blocking, and says so in the folder: the next open scans nothing. */
+  /**
+   * Syncs everything, blocking, and says so in the folder: the next open scans nothing. The files
+   * are closed even when it throws.
+   */
   closeCleanly(): void {
-    if (this.#isClosed) return;
-    if (this.failure === null && this.#isChanged) {
-      this.#guard('close', () => {
-        this.#segments.active.flushIndexes(true);
-        this.#writeEpochFile();
-        this.#wal.flushNow();
-        this.#ledger.syncNow(this.#logEnd);
-        this.#isClosed = true;
-        this.#checkpointer.writeNow();
-      });
+    if (this.#health.isClosed) return;
+    try {
+      if (this.failure === null && this.#folder.isChanged)
+        this.#health.change('close', () => this.#settle());
+    } finally {
+      this.closeAbruptly();
     }
-    this.closeAbruptly();
   }
 
   /** Closes the files and does nothing else, as the end of the process would. */
   closeAbruptly(): void {
-    this.#isClosed = true;
-    this.#failure ??= new LograftError('CLOSED', `the log ${this.directory} is closed`);
-    this.#checkpointer.close();
+    this.#health.close();
+    this.#folder.close();
     this.#ledger.close();
     this.#home.files.closeUnder(this.directory);
   }
 
+  #settle(): void {
+    this.#segments.active.flushIndexes(true);
+    this.#folder.writeEpochs();
+    this.#ledger.syncNow(this.#logEnd);
+    this.#folder.closeCleanly();
+  }
+
   #roll(): void {
-    const sealed = this.#segments.roll(this.#logEnd.offset);
     this.#recent.clear();
-    if (this.#config.durability === 'synced') return this.#checkpointer.write();
+    const sealed = this.#segments.roll(this.#logEnd.offset);
+    if (this.#config.durability === 'synced') return this.#folder.checkpoint();
     // Nobody waits for it, but it lets recovery believe the segment.
-    this.#ledger.syncLater(sealed, () => this.#checkpointer.write());
+    this.#ledger.syncLater(sealed, () => this.#folder.checkpoint());
   }
 
   #hideMark(): void {
@@ -431,18 +412,10 @@ export class PartitionLog {
   }
 
   #apply(op: ReplicaOp): void {
-    this.#isChanged = true;
+    this.#folder.change();
     this.#wal.append(this.#group, op);
     applyOp(this.#state, op);
-    if (this.#wal.ops(this.#group).length > OPS_MAX) this.#checkpointer.write();
-  }
-
-  /** The place before the first entry at `offset`. */
-  #placeBefore(offset: Offset): Position {
-    const { marks, endMarks } = this.#state;
-    let behind = 0;
-    while (behind < marks.length && (marks.at(-1 - behind) as Mark).at.offset >= offset) behind++;
-    return { offset, marks: endMarks - behind };
+    if (this.#wal.ops(this.#group).length > OPS_MAX) this.#folder.checkpoint();
   }
 
   #makeView(): LogView {
@@ -461,72 +434,8 @@ export class PartitionLog {
     };
   }
 
-  #makeCheckpointer(): Checkpointer {
-    const { disk } = this.#home;
-    return new Checkpointer({
-      disk,
-      directory: this.directory,
-      capture: () => this.#captureCheckpoint(),
-      filesFirst: () => this.#segments.unsyncedCuts(),
-      written: ({ state, closed }) => {
-        this.#checkpointPromise = state.promisedOffset;
-        this.#wal.dropOps(this.#group, state.opSequence);
-        if (closed !== null) this.#isChanged = false;
-      },
-      failed: (error) => this.#fail(error),
-    });
-  }
-
-  #captureCheckpoint(): Checkpoint {
-    const state = { ...this.#state, opSequence: this.#wal.sequence(this.#group) };
-    const closed = this.#isClosed ? { logEndOffset: this.#logEnd.offset } : null;
-    return { topicId: this.topicId, state, segments: this.#segments.summary(), closed };
-  }
-
-  /** Derived, for Kafka's tools: when it cannot be written now, the next occasion will do. */
-  #writeEpochFile(): void {
-    if (this.#isEpochFileCurrent) return;
-    try {
-      const { epochs, logStartOffset } = this.#state;
-      writeEpochCheckpoint(this.#home.disk, this.directory, epochs, logStartOffset);
-      this.#isEpochFileCurrent = true;
-    } catch (error) {
-      const { code } = storageError(error, 'write the epoch checkpoint');
-      if (code !== 'STORAGE_FULL') throw this.#fail(error as Error);
-    }
-  }
-
   #mustTake(): void {
     const { failure } = this;
     if (failure !== null) throw failure;
-  }
-
-  #reading<T>(read: () => T): T {
-    if (this.#isClosed) throw this.#failure as LograftError;
-    try {
-      return read();
-    } catch (error) {
-      throw asStorageError(error, `read ${this.directory}`);
-    }
-  }
-
-  /** Runs a change that must happen wholly: when the disk fails in it the log is of no use. */
-  #guard(what: string, change: () => void): void {
-    try {
-      change();
-    } catch (error) {
-      throw this.#storageError(error, what);
-    }
-  }
-
-  #storageError(error: unknown, what: string): unknown {
-    const failure = asStorageError(error, `${what} at ${formatPosition(this.#logEnd)}`);
-    if (!(failure instanceof LograftError)) return failure;
-    return failure.code === 'STORAGE_FULL' ? failure : this.#fail(failure);
-  }
-
-  #fail(cause: Error): LograftError {
-    this.#failure ??= storageError(cause, `the log ${this.directory}`);
-    return this.#failure;
   }
 }

@@ -3,7 +3,7 @@
  * their place without reading the file. A ring of fixed size, made on the first append.
  */
 import type { FilePosition, Offset } from '../base/units.js';
-import type { Boundary } from './segment.js';
+import type { Boundary } from './segment-home.js';
 
 const ENTRIES = 64;
 

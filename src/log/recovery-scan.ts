@@ -12,7 +12,8 @@ import type { RecoveryCase, RecoveryFinding } from './log-types.js';
 import { segmentPath } from './names.js';
 import type { Found } from './recovery-state.js';
 import type { SegmentSummary } from './replica-state.js';
-import { Segment, type SegmentHome } from './segment.js';
+import { Segment } from './segment.js';
+import type { SegmentHome } from './segment-home.js';
 
 /** The end of what is whole, when more follows or should follow. */
 export type LogCut = {
@@ -174,7 +175,7 @@ function scanSegment(
   };
 }
 
-/** Accepts the batch that must come next: its offset follows and its epoch is what the marks say. */
+/** Accepts the batch that must come next: its offset follows, its epoch is what the marks say. */
 class BatchJudge {
   readonly #found: Found;
   readonly #segment: Segment;

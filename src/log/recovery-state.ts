@@ -1,6 +1,6 @@
 /**
- * First half of recovery: whose folder is this, and what do checkpoint and write-ahead log say about
- * marks, bounds and promises? Nothing here looks at a batch. Runs once, at open, blocking.
+ * First half of recovery: whose folder is this, and what do checkpoint and write-ahead log say
+ * about marks, bounds and promises? Nothing here looks at a batch. Runs once, at open, blocking.
  */
 import { LograftError } from '../base/errors.js';
 import type { GroupKey } from '../base/group.js';

@@ -1,35 +1,35 @@
 /**
  * Opens a replica's folder after a stop of any kind. Two promises. What was acknowledged is either
- * there afterwards or the replica says it is *forgetful*: it neither votes nor counts until a leader
- * elected without it has brought it up to date. And a process that was killed, with its page cache
- * kept, is never forgetful. Runs once, at open, blocking; reads before it changes anything.
+ * there afterwards or the replica says it is *forgetful*: it neither votes nor counts until a
+ * leader elected without it has brought it up to date. And a process that was killed, with its page
+ * cache kept, is never forgetful. Runs once, at open, blocking; reads before it changes anything.
  *
  * "Promised": everything below was told durable, as the WAL and the checkpoint remember; they may
  * lag behind the last sync. The marks decide which epoch a batch must have; the log file decides
  * how far the marks count. F is the first offset that is lost.
  *
- *  case                  | what is seen                            | what is done        | forgetful
- *  ----------------------|-----------------------------------------|---------------------|----------
- *  clean-stop            | checkpoint says closed, sizes match     | nothing is scanned  | no
- *  torn-tail             | the last batch is cut short             | cut at F            | rule 1, 2
- *  zero-tail             | zeros to the end                        | cut at F            | rule 1, 2
- *  bad-crc-last          | checksum of the last batch              | cut at F            | rule 1, 2
- *  bad-crc-middle        | checksum or header, batches behind      | cut at F            | rule 1, 2
- *  hole                  | an offset that does not follow          | cut at F            | rule 1, 2
- *  stale-epoch           | an epoch below what the marks say       | cut at F            | rule 1, 2
- *  truncate-replayed     | the same, and a truncation explains it  | cut at F            | rule 1
- *  unknown-epoch         | an epoch whose mark did not survive     | cut at F            | rule 1
- *  segment-missing       | a log file is not there                 | cut at F            | rule 1, 2
- *  segment-short         | a sealed file is shorter than recorded  | scanned, then as it | rule 1, 2
- *  synced-bytes-missing  | the log ends below what was promised    | ends there          | yes
- *  mark-beyond-end       | a mark behind the end of the batches    | mark dropped        | no
- *  offset-index-rebuilt  | .index missing, cut, ahead, or garbage  | rebuilt from log    | no
- *  time-index-rebuilt    | the same of .timeindex                  | rebuilt from log    | no
- *  left-over-file        | .tmp, .swap, an index without its log   | removed             | no
+ *  case                  | what is seen                            | what is done       | forgetful
+ *  ----------------------|-----------------------------------------|--------------------|----------
+ *  clean-stop            | checkpoint says closed, sizes match     | nothing is scanned | no
+ *  torn-tail             | the last batch is cut short             | cut at F           | rule 1, 2
+ *  zero-tail             | zeros to the end                        | cut at F           | rule 1, 2
+ *  bad-crc-last          | checksum of the last batch              | cut at F           | rule 1, 2
+ *  bad-crc-middle        | checksum or header, batches behind      | cut at F           | rule 1, 2
+ *  hole                  | an offset that does not follow          | cut at F           | rule 1, 2
+ *  stale-epoch           | an epoch below what the marks say       | cut at F           | rule 1, 2
+ *  truncate-replayed     | the same, and a truncation explains it  | cut at F           | rule 1
+ *  unknown-epoch         | an epoch whose mark did not survive     | cut at F           | rule 1
+ *  segment-missing       | a log file is not there                 | cut at F           | rule 1, 2
+ *  segment-short         | a sealed file is shorter than recorded  | scanned, then as it| rule 1, 2
+ *  synced-bytes-missing  | the log ends below what was promised    | ends there         | yes
+ *  mark-beyond-end       | a mark behind the end of the batches    | mark dropped       | no
+ *  offset-index-rebuilt  | .index missing, cut, ahead, or garbage  | rebuilt from log   | no
+ *  time-index-rebuilt    | the same of .timeindex                  | rebuilt from log   | no
+ *  left-over-file        | .tmp, .swap, an index without its log   | removed            | no
  *  state-lost            | no sound checkpoint, but batches        | history from batches| yes
- *  folder-lost           | the WAL knows the replica, no folder    | starts empty        | yes
- *  page-cache-lost       | `cached` topic, power was lost          | as the cases above  | yes
- *  (throws)              | the folder is another topic's           | DIRECTORY_FOREIGN   |
+ *  folder-lost           | the WAL knows the replica, no folder    | starts empty       | yes
+ *  page-cache-lost       | `cached` topic, power was lost          | as the cases above | yes
+ *  (throws)              | the folder is another topic's           | DIRECTORY_FOREIGN  |
  *
  *  Rule 1: F lies below what was promised.
  *  Rule 2: the damage is not what the stop explains. A kill explains only a last batch that is cut
@@ -48,8 +48,9 @@ import type { RecoveryFinding, ReplicaOp } from './log-types.js';
 import { REPLICA_STATE, segmentPath } from './names.js';
 import { type LogCut, type ScannedLog, scanSegments } from './recovery-scan.js';
 import { type Found, findReplica } from './recovery-state.js';
-import { type ReplicaState, applyOp, encodeCheckpoint } from './replica-state.js';
-import { Segment, type SegmentHome } from './segment.js';
+import { type ReplicaState, applyOp, encodeCheckpoint, placeBefore } from './replica-state.js';
+import { Segment } from './segment.js';
+import type { SegmentHome } from './segment-home.js';
 import { summaryOf } from './segment-list.js';
 import type { Wal } from './wal.js';
 
@@ -226,7 +227,13 @@ class Repair {
     try {
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, fileBytes - from));
       for (let at = from; at < fileBytes; at += piece.length) {
-        const count = disk.readAt(segment.file, at, piece, 0, Math.min(piece.length, fileBytes - at));
+        const count = disk.readAt(
+          segment.file,
+          at,
+          piece,
+          0,
+          Math.min(piece.length, fileBytes - at),
+        );
         disk.writeAt(copy, at - from, piece, 0, count);
       }
     } finally {
@@ -271,11 +278,9 @@ class Repair {
 
   #syncedPosition(endOffset: Offset): Position {
     const { config } = this.#o;
-    const { marks, endMarks, syncedOffset, start } = this.#state;
+    const { syncedOffset, start } = this.#state;
     const counted = config.durability === 'synced' ? syncedOffset : endOffset;
-    const offset = Math.max(start.offset, Math.min(counted, endOffset));
-    const behind = marks.filter(({ at }) => at.offset >= offset).length;
-    return { offset, marks: endMarks - behind };
+    return placeBefore(this.#state, Math.max(start.offset, Math.min(counted, endOffset)));
   }
 
   #apply(op: ReplicaOp): void {

@@ -1,21 +1,16 @@
 /**
- * What a replica must know of itself besides its batches: where its log starts, its marks, its epoch
- * history, how far it is synced. Promise: the state while running and the state that recovery
+ * What a replica must know of itself besides its batches: where its log starts, its marks, its
+ * epoch history, how far it is synced. Promise: the state while running and the state that recovery
  * rebuilds come from the same {@link applyOp}. Pure but for the two functions that touch the file.
  *
- * The file `replica-state` is this, twice, each copy padded to a multiple of 4096 bytes, so that one
- * rotten sector loses nothing:
+ * The file `replica-state` is this, twice, each copy padded to a multiple of 4096 bytes, so that
+ * one rotten sector loses nothing:
  *
  *   lograft-replica-state 1 <crc32c of the JSON, hex> <bytes of the JSON>\n<JSON>\n\n\n…
  */
 import { assert } from '../base/assert.js';
 import type { Mark } from '../base/mark.js';
-import {
-  type EpochEntry,
-  ORIGIN,
-  type Position,
-  comparePositions,
-} from '../base/position.js';
+import { type EpochEntry, ORIGIN, type Position, comparePositions } from '../base/position.js';
 import type { Offset, TopicId, WallMs } from '../base/units.js';
 import { crc32c } from '../native/crc32c.js';
 import type { Disk } from './disk.js';
@@ -114,6 +109,13 @@ export function applyOp(state: ReplicaState, op: ReplicaOp): void {
     case 'forgetful':
       state.isForgetful = op.isForgetful;
   }
+}
+
+/** The place before the first entry at `offset`, a batch boundary inside the log or its end. */
+export function placeBefore({ marks, endMarks }: ReplicaState, offset: Offset): Position {
+  let behind = 0;
+  while (behind < marks.length && (marks.at(-1 - behind) as Mark).at.offset >= offset) behind++;
+  return { offset, marks: endMarks - behind };
 }
 
 /** Removes marks and epochs at or behind `to`, and what was said of bytes there. */

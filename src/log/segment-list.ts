@@ -9,7 +9,8 @@ import { type DiskFile, parentOf } from './disk.js';
 import type { LogConfig } from './log-config.js';
 import { PARTITION_METADATA, segmentPath } from './names.js';
 import type { SegmentSummary } from './replica-state.js';
-import { Segment, type SegmentHome } from './segment.js';
+import { Segment } from './segment.js';
+import type { SegmentHome } from './segment-home.js';
 
 /** Offsets in a segment's indexes, and positions in its file, are int32. */
 const INT32_MAX = 2 ** 31 - 1;
@@ -28,11 +29,14 @@ export class SegmentList {
   /** Number of changes to the folder's names, and how many of them are on disk. */
   #folderChanges = 0;
   #folderSynced = 0;
+  /** So many of the oldest segments, all sealed, are known to be on disk. */
+  #cleanSegments = 0;
 
   constructor(home: SegmentHome, segments: readonly Segment[]) {
     assert(segments.length > 0, 'a log has a segment');
     this.#home = home;
     this.all = [...segments];
+    for (const sealed of segments.slice(0, -1)) sealed.seal();
     // Files may have been made or removed by recovery.
     this.#folderChanges = 1;
   }
@@ -52,12 +56,7 @@ export class SegmentList {
   }
 
   /** Kafka's rules: by size, by time between first and next batch, by what the indexes can hold. */
-  mustRoll(
-    length: number,
-    nextOffset: Offset,
-    maxTimestamp: WallMs,
-    config: LogConfig,
-  ): boolean {
+  mustRoll(length: number, nextOffset: Offset, maxTimestamp: WallMs, config: LogConfig): boolean {
     const { active } = this;
     active.load(config.indexIntervalBytes);
     if (active.isEmpty) return false;
@@ -75,16 +74,16 @@ export class SegmentList {
   roll(offset: Offset): Segment {
     const sealed = this.active;
     const next = new Segment(this.#home, offset);
-    sealed.flushIndexes(true);
     next.create();
     this.#folderChanges += 1;
     this.all.push(next);
-    sealed.release();
+    sealed.seal();
     return sealed;
   }
 
   /** Cuts at a batch boundary; the segment that holds it is the active one afterwards. */
   truncateTo(offset: Offset, indexIntervalBytes: number): void {
+    this.#cleanSegments = 0;
     const isAcross = this.active.baseOffset > offset && this.all.length > 1;
     while (this.active.baseOffset > offset && this.all.length > 1) {
       this.#unlink(this.all.pop() as Segment);
@@ -98,14 +97,17 @@ export class SegmentList {
 
   /** Unlinks everything and starts over, empty, at `offset`. */
   resetTo(offset: Offset): void {
-    for (const segment of this.all.splice(0)) this.#unlink(segment);
-    const segment = new Segment(this.#home, offset);
-    segment.create();
-    this.all.push(segment);
+    const next = new Segment(this.#home, offset);
+    next.create();
+    const old = this.all.splice(0, this.all.length, next);
+    for (const segment of old) if (segment.baseOffset !== offset) this.#unlink(segment);
+    this.#folderChanges += 1;
+    this.#cleanSegments = 0;
   }
 
   /** Unlinks sealed segments that lie wholly below `offset`. */
   dropBelow(offset: Offset): void {
+    this.#cleanSegments = 0;
     while (this.all.length > 1 && (this.all[0] as Segment).nextOffset <= offset) {
       this.#unlink(this.all.shift() as Segment);
     }
@@ -124,8 +126,17 @@ export class SegmentList {
   /** What an acknowledgement of everything so far needs on disk besides marks. */
   unsynced(): SyncItem[] {
     const items: SyncItem[] = [];
-    for (const segment of this.all) if (segment.isDirty) items.push(itemOf(segment));
-    return this.#folderSynced === this.#folderChanges ? items : [...items, ...this.changedFolders()];
+    const { all } = this;
+    while (this.#cleanSegments < all.length - 1 && !(all[this.#cleanSegments] as Segment).isDirty) {
+      this.#cleanSegments += 1;
+    }
+    for (let i = this.#cleanSegments; i < all.length; i++) {
+      const segment = all[i] as Segment;
+      if (segment.isDirty) items.push(itemOf(segment));
+    }
+    return this.#folderSynced === this.#folderChanges
+      ? items
+      : [...items, ...this.changedFolders()];
   }
 
   /** What even an acknowledgement from the page cache needs: that the folder says whose it is. */

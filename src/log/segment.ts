@@ -6,39 +6,17 @@
 import { assert } from '../base/assert.js';
 import { LograftError } from '../base/errors.js';
 import type { FilePosition, Offset, WallMs } from '../base/units.js';
-import {
-  BATCH_HEADER_BYTES,
-  type BatchHeader,
-  isPlausible,
-  nextOffsetOf,
-  readBatchHeader,
-} from '../records/batch.js';
-import { walkBatches } from './batch-walk.js';
-import type { Disk, DiskFile } from './disk.js';
-import type { FileCache } from './file-cache.js';
+import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
+import { headerAt, walkBatches } from './batch-walk.js';
+import type { DiskFile } from './disk.js';
 import { type OffsetEntry, OffsetIndex, TimeIndex } from './index-file.js';
 import { segmentPath } from './names.js';
 import type { SegmentSummary } from './replica-state.js';
+import type { Boundary, ResumedIndexes, SegmentHome } from './segment-home.js';
 import { storageError } from './storage-error.js';
-
-/** What all segments of a log share. */
-export type SegmentHome = {
-  readonly disk: Disk;
-  readonly files: FileCache;
-  readonly directory: string;
-};
 
 /** Bytes without an index entry that a batch of any sane size explains. */
 const INDEX_GAP_BYTES_MAX = 16 << 20;
-
-/** A place between two batches: the batch that begins there, if any, begins with `offset`. */
-export type Boundary = { readonly offset: Offset; readonly filePosition: FilePosition };
-
-/** Which indexes were what the log says, as far as recovery needed to look. */
-export type ResumedIndexes = {
-  readonly isOffsetIndexSound: boolean;
-  readonly isTimeIndexSound: boolean;
-};
 
 export class Segment {
   readonly baseOffset: Offset;
@@ -72,7 +50,10 @@ export class Segment {
     this.baseOffset = baseOffset;
     this.nextOffset = baseOffset;
     this.path = segmentPath(home.directory, baseOffset, 'log');
-    this.offsetIndex = new OffsetIndex(segmentPath(home.directory, baseOffset, 'index'), baseOffset);
+    this.offsetIndex = new OffsetIndex(
+      segmentPath(home.directory, baseOffset, 'index'),
+      baseOffset,
+    );
     this.timeIndex = new TimeIndex(
       segmentPath(home.directory, baseOffset, 'timeindex'),
       baseOffset,
@@ -84,17 +65,13 @@ export class Segment {
     return this.#home.files.open(this.path);
   }
 
-  /** Keeps {@link file} open for a sync on another thread until the returned function is called. */
+  /** Keeps the file open for a sync on another thread until the returned function is called. */
   hold(): () => void {
     return this.#home.files.hold(this.path);
   }
 
   get isEmpty(): boolean {
     return this.sizeBytes === 0;
-  }
-
-  get isLoaded(): boolean {
-    return this.#isLoaded;
   }
 
   /** True when the file differs from what is on disk. */
@@ -236,11 +213,11 @@ export class Segment {
   /** The log is the truth: reads every header of the segment. */
   rebuildIndexes(indexIntervalBytes: number): void {
     const { disk } = this.#home;
-    const { sizeBytes } = this;
+    const end = this.sizeBytes;
     this.offsetIndex.reset(disk);
     this.timeIndex.reset(disk);
     this.#restart();
-    walkBatches(disk, this.file, 0, sizeBytes, (header) => {
+    walkBatches(disk, this.file, 0, end, (header) => {
       this.acceptHeader(header, indexIntervalBytes);
       return true;
     });
@@ -261,6 +238,12 @@ export class Segment {
     this.#isLoaded = false;
   }
 
+  /** The indexes are written whole, with the last time entry that Kafka expects, and let go. */
+  seal(): void {
+    this.flushIndexes(true);
+    this.release();
+  }
+
   /** Writes the indexes out; with `isSealing` also the last time entry, as Kafka does. */
   flushIndexes(isSealing = false): void {
     if (!this.#isLoaded) return;
@@ -274,11 +257,9 @@ export class Segment {
    * `nextOffset`. Reads headers from the nearest index entry or from where the last search ended.
    */
   boundaryOf(offset: Offset, indexIntervalBytes: number): Boundary {
-    assert(offset >= this.baseOffset && offset <= this.nextOffset, 'an offset of this segment', {
-      offset,
-      baseOffset: this.baseOffset,
-      nextOffset: this.nextOffset,
-    });
+    const { baseOffset, nextOffset } = this;
+    const isInside = offset >= baseOffset && offset <= nextOffset;
+    assert(isInside, 'an offset of this segment', { offset, baseOffset, nextOffset });
     if (offset === this.nextOffset) return this.end();
     if (offset === this.baseOffset) return { offset, filePosition: 0 };
     this.load(indexIntervalBytes);
@@ -331,7 +312,6 @@ export class Segment {
 
   #pin(): void {
     this.#isPinned = true;
-    this.#home.files.open(this.path);
     this.#home.files.setPinned(this.path, true);
   }
 
@@ -396,15 +376,11 @@ export class Segment {
     return start;
   }
 
-  #batchAt(entry: OffsetEntry, fileBytes: number): Boundary | null {
-    if (entry.filePosition + BATCH_HEADER_BYTES > fileBytes) return null;
-    const bytes = Buffer.allocUnsafe(BATCH_HEADER_BYTES);
-    const { disk } = this.#home;
-    const count = disk.readAt(this.file, entry.filePosition, bytes, 0, BATCH_HEADER_BYTES);
-    if (count < BATCH_HEADER_BYTES) return null;
-    const header = readBatchHeader(bytes, 0);
-    if (!isPlausible(header) || nextOffsetOf(header) - 1 !== entry.lastOffset) return null;
-    return { offset: header.baseOffset, filePosition: entry.filePosition };
+  /** The boundary that an index entry names, if the entry tells the truth. */
+  #batchAt({ lastOffset, filePosition }: OffsetEntry, fileBytes: number): Boundary | null {
+    const header = headerAt(this.#home.disk, this.file, filePosition, fileBytes);
+    if (header === null || nextOffsetOf(header) - 1 !== lastOffset) return null;
+    return { offset: header.baseOffset, filePosition };
   }
 
   #walk(from: FilePosition, visit: Parameters<typeof walkBatches>[4]): FilePosition {

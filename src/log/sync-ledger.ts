@@ -100,7 +100,7 @@ export class SyncLedger {
     }
   }
 
-  /** Nothing behind `p` is durable any more; syncs under way prove nothing about what comes there. */
+  /** Nothing behind `p` is durable; syncs under way prove nothing about what comes there. */
   truncateTo(p: Position): void {
     this.#synced = minPosition(this.#synced, p);
     for (const ticket of this.#tickets) ticket.position = minPosition(ticket.position, p);

@@ -74,7 +74,9 @@ export function verifyFolder(disk: Disk, directory: string, options: DumpOptions
     const report = dumpFile(disk, segmentPath(directory, baseOffset, 'log'), options);
     const before = reports.at(-1);
     const isHole = before !== undefined && before.nextOffset !== baseOffset;
-    const damage = isHole ? [{ position: 0, kind: 'hole' as const }, ...report.damage] : report.damage;
+    const damage = isHole
+      ? [{ position: 0, kind: 'hole' as const }, ...report.damage]
+      : report.damage;
     reports.push({ ...report, damage });
   }
   return reports;

@@ -10,8 +10,9 @@
  * `syncedTo`: everything before that place in this file was on disk when the frame was written.
  * So a broken frame in front of a sound one that says so is damage; otherwise it is a torn tail.
  *
- * The body is the text (topic id, for a vote also "\0" and the directory id), then fields of 64 bits
- * each, since nothing here is hot: the partition, for an operation its number, and what it says.
+ * The body is the text (topic id, for a vote also "\0" and the directory id), then fields of 64
+ * bits each, since nothing here is hot: the partition, for an operation its number, and what it
+ * says.
  */
 import { assert } from '../base/assert.js';
 import type { GroupKey } from '../base/group.js';

@@ -18,7 +18,7 @@ import { type GroupKey, groupText } from '../base/group.js';
 import { readUint32 } from '../base/int64.js';
 import type { Disk } from './disk.js';
 import type { HardState, ReplicaOp } from './log-types.js';
-import { alignFrame, decodeFrame, frameAt } from './wal-frame.js';
+import { type WalFrame, alignFrame, decodeFrame, encodeFrame, frameAt } from './wal-frame.js';
 
 export type SequencedOp = { readonly sequence: number; readonly op: ReplicaOp };
 
@@ -157,4 +157,20 @@ export function appendOp(group: WalGroup, sequence: number, op: ReplicaOp): void
   group.sequence = Math.max(group.sequence, sequence);
   if (op.kind === 'synced' && group.ops.at(-1)?.op.kind === 'synced') group.ops.pop();
   group.ops.push({ sequence, op });
+}
+
+/** Everything a log knows of a group. */
+export function framesOf({ key, hardState, sequence, ops }: WalGroup): WalFrame[] {
+  const frames: WalFrame[] = [{ kind: 'group', group: key, sequence }];
+  if (hardState !== null) frames.push({ kind: 'hard-state', group: key, hardState });
+  for (const op of ops) frames.push({ kind: 'operation', group: key, ...op });
+  return frames;
+}
+
+/** The head of a new file: what {@link recoverWal} needs to forget the file before it. */
+export function encodeState(groups: Iterable<WalGroup>): Buffer[] {
+  const frames: WalFrame[] = [{ kind: 'file-start' }];
+  for (const group of groups) frames.push(...framesOf(group));
+  frames.push({ kind: 'snapshot-end' });
+  return frames.map(encodeFrame);
 }

@@ -5,11 +5,11 @@
  * once, on the main thread, before any shard opens its log.
  *
  *   <root>/shard-0/ … <root>/shard-<n-1>/     the logs
- *   <root>/shard-count                        n, written when every group is where it belongs
+ *   <root>/shard-count                        n; there only while every group is where it belongs
  */
 import type { GroupKey } from '../base/group.js';
 import { readWhole, writeAtomically } from '../base/small-file.js';
-import type { Disk } from './disk.js';
+import { type Disk, makeDurableDirectory } from './disk.js';
 import { Wal } from './wal.js';
 
 export type WalShards = {
@@ -35,7 +35,10 @@ export function settleWals(options: WalShards): boolean {
   const { disk, root, shards } = options;
   const before = readShardCount(disk, root);
   if (before === shards) return false;
-  disk.makeDirectory(root);
+  makeDurableDirectory(disk, root);
+  // A move that was broken off must be taken up again, even by a start with the former count.
+  disk.unlink(`${root}/${SHARD_COUNT}`);
+  disk.syncDirectory(root);
   const present = shardsPresent(disk, root);
   if (present.length > 0) moveGroups(options, present);
   // A log whose shard is gone has nothing to say any more; kept, it would be believed one day.

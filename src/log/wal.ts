@@ -12,11 +12,18 @@
  */
 import { LograftError } from '../base/errors.js';
 import { type GroupKey, groupText } from '../base/group.js';
-import type { Disk, DiskFile } from './disk.js';
-import { parentOf } from './disk.js';
+import { type Disk, type DiskFile, makeDurableDirectory } from './disk.js';
 import type { HardState, ReplicaOp } from './log-types.js';
 import { type WalFrame, encodeFrame, sealFrame } from './wal-frame.js';
-import { type SequencedOp, type WalGroup, appendOp, groupIn, recoverWal } from './wal-recovery.js';
+import {
+  type SequencedOp,
+  type WalGroup,
+  appendOp,
+  encodeState,
+  framesOf,
+  groupIn,
+  recoverWal,
+} from './wal-recovery.js';
 
 export type WalOptions = {
   readonly disk: Disk;
@@ -65,14 +72,10 @@ export class Wal {
 
   static open(options: WalOptions): Wal {
     const { disk, directory, fileBytes = FILE_BYTES } = options;
-    const isNew = !disk.exists(directory);
-    if (isNew) disk.makeDirectory(directory);
+    makeDurableDirectory(disk, directory);
     const wal = new Wal(disk, directory);
     try {
-      if (wal.#prepareFiles(fileBytes) || isNew) {
-        disk.syncDirectory(directory);
-        disk.syncDirectory(parentOf(directory));
-      }
+      if (wal.#prepareFiles(fileBytes)) disk.syncDirectory(directory);
       wal.flushNow();
     } catch (error) {
       wal.closeAbruptly();
@@ -97,9 +100,13 @@ export class Wal {
     return this.#failure;
   }
 
+  get #current(): DiskFile {
+    return this.#files[this.#slot] as DiskFile;
+  }
+
   /** Every group this log has word of. */
   groups(): GroupKey[] {
-    return [...this.#groups.values()].map((group) => group.key);
+    return Array.from(this.#groups.values(), (group) => group.key);
   }
 
   hardState(group: GroupKey): HardState | null {
@@ -203,7 +210,7 @@ export class Wal {
     if (this.#failure !== null) throw this.#failure;
     try {
       this.#writePending();
-      if (this.#wantedTo > this.#syncedTo) this.#disk.syncNow(this.#current());
+      if (this.#wantedTo > this.#syncedTo) this.#disk.syncNow(this.#current);
       else return;
     } catch (error) {
       throw this.#fail(error);
@@ -261,10 +268,6 @@ export class Wal {
     }
   }
 
-  #current(): DiskFile {
-    return this.#files[this.#slot] as DiskFile;
-  }
-
   #push(frame: WalFrame): void {
     // After a failure every flush says so; until then nothing said here counts for anybody.
     if (this.#failure !== null) return;
@@ -285,7 +288,7 @@ export class Wal {
     this.#waiting = [];
     const target = this.#writePosition;
     const generation = this.#generation;
-    this.#disk.sync(this.#current(), (error) => {
+    this.#disk.sync(this.#current, (error) => {
       this.#isSyncing = false;
       if (this.#isClosed) return this.#closeFiles();
       if (error !== null) this.#fail(error);
@@ -296,9 +299,7 @@ export class Wal {
 
   /** Runs who waited for the sync that has ended, then starts the next one if anybody waits. */
   #settle(): void {
-    const settled = this.#inFlight;
-    this.#inFlight = [];
-    for (const done of settled) done(this.#failure);
+    for (const done of this.#inFlight.splice(0)) done(this.#failure);
     if (this.#failure !== null || this.#isSyncing) return;
     if (this.#waiting.length > 0) this.#startSync();
     else if (this.#pendingBytes === 0 && this.#syncedTo === this.#writePosition) {
@@ -315,7 +316,7 @@ export class Wal {
       return true;
     } catch (error) {
       this.#fail(error);
-      this.#failWaiting();
+      for (const done of this.#waiting.splice(0)) done(this.#failure);
       return false;
     }
   }
@@ -337,7 +338,7 @@ export class Wal {
       });
       at += (this.#pending[i] as Buffer).length;
     }
-    this.#disk.writeAt(this.#current(), this.#writePosition, bytes, 0, bytes.length);
+    this.#disk.writeAt(this.#current, this.#writePosition, bytes, 0, bytes.length);
     this.#writePosition += bytes.length;
     this.#wantedTo = this.#writePosition;
     this.#pending = [];
@@ -358,8 +359,8 @@ export class Wal {
   /** Goes on in the other file; what waits to be written becomes part of the state at its head. */
   #beginFile(): void {
     // The other file is still the only durable state as long as this one's head is not synced.
-    if (this.#writePosition >= 0 && this.#syncedTo === 0) this.#disk.syncNow(this.#current());
-    this.#pending = this.#encodeState();
+    if (this.#writePosition >= 0 && this.#syncedTo === 0) this.#disk.syncNow(this.#current);
+    this.#pending = encodeState(this.#groups.values());
     this.#pendingBytes = this.#pending.reduce((sum, frame) => sum + frame.length, 0);
     const slot = this.#slot === 0 ? 1 : 0;
     this.#makeRoom(slot);
@@ -369,7 +370,7 @@ export class Wal {
     this.#syncedTo = 0;
   }
 
-  /** The state of all groups must fill only a part of a file, or the files would turn all the time. */
+  /** The state must fill only a part of a file, or files would take turns all the time. */
   #makeRoom(slot: number): void {
     if ((this.#sizes[slot] as number) >= this.#pendingBytes * 2) return;
     try {
@@ -378,13 +379,6 @@ export class Wal {
       // A full disk does not matter as long as the state itself fits.
       if ((this.#sizes[slot] as number) < this.#pendingBytes) throw error;
     }
-  }
-
-  #encodeState(): Buffer[] {
-    const frames: WalFrame[] = [{ kind: 'file-start' }];
-    for (const group of this.#groups.values()) frames.push(...framesOf(group));
-    frames.push({ kind: 'snapshot-end' });
-    return frames.map(encodeFrame);
   }
 
   #fail(cause: unknown): LograftError {
@@ -397,18 +391,4 @@ export class Wal {
     );
     return this.#failure;
   }
-
-  #failWaiting(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const done of waiting) done(this.#failure);
-  }
-}
-
-/** Everything a log knows of a group. */
-function framesOf({ key, hardState, sequence, ops }: WalGroup): WalFrame[] {
-  const frames: WalFrame[] = ops.map((op) => ({ kind: 'operation', group: key, ...op }));
-  frames.unshift({ kind: 'group', group: key, sequence });
-  if (hardState !== null) frames.push({ kind: 'hard-state', group: key, hardState });
-  return frames;
 }

@@ -2,7 +2,7 @@
  * Structured logs: one JSON object a line on stderr, written synchronously so that the last line
  * before a crash is there. Every thread makes its own; nothing on a record's path logs.
  */
-import { pino } from 'pino';
+import { type DestinationStream, pino } from 'pino';
 
 /** What rooms may use of a logger; small on purpose so that tests can pass a plain object. */
 export type Logger = {
@@ -13,16 +13,26 @@ export type Logger = {
   child(fields: object): Logger;
 };
 
-/** A logger whose lines all carry `fields`; level from `LOGRAFT_LOG_LEVEL` (default info). */
-export function createLogger(fields: Record<string, unknown>): Logger {
+/** Lines that wait for a full disk; more than this are lost. */
+const WAITING_BYTES_MAX = 256 * 1024;
+
+/** A full disk or a closed pipe must not end the node. */
+function openStderr(): DestinationStream {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: WAITING_BYTES_MAX });
+  destination.on('error', () => {});
+  return destination;
+}
+
+/** A logger whose lines all carry `fields`; `level` is the setting log.level. */
+export function createLogger(fields: Record<string, unknown>, level: string): Logger {
   return pino(
     {
       base: fields,
-      level: process.env.LOGRAFT_LOG_LEVEL ?? 'info',
+      level,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    openStderr(),
   );
 }
 

@@ -109,7 +109,7 @@ export type PartitionFacts = {
 };
 
 export type PartitionAccess = {
-  /** Validates, appends and answers as `acks` asks. The bytes are only looked at during the call. */
+  /** Validates, appends and answers as `acks` asks. The bytes are only good during the call. */
   produce(
     bytes: Uint8Array,
     start: number,

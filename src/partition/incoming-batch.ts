@@ -100,7 +100,10 @@ function checkTimestamps(
   if (batch.maxTimestamp < 0) return null;
   if (batch.maxTimestamp - nowMs > rules.timestampAfterMsMax) {
     const bound = `message.timestamp.after.max.ms (${rules.timestampAfterMsMax})`;
-    return reject('INVALID_TIMESTAMP', `timestamp ${batch.maxTimestamp} is more than ${bound} ahead`);
+    return reject(
+      'INVALID_TIMESTAMP',
+      `timestamp ${batch.maxTimestamp} is more than ${bound} ahead`,
+    );
   }
   if (nowMs - batch.maxTimestamp > rules.timestampBeforeMsMax) {
     const bound = `message.timestamp.before.max.ms (${rules.timestampBeforeMsMax})`;
@@ -112,7 +115,10 @@ function checkTimestamps(
 function describeFault(fault: number): Rejection {
   switch (fault) {
     case BatchFault.BAD_MAGIC:
-      return reject('UNSUPPORTED_FOR_MESSAGE_FORMAT', 'only record batches of magic 2 are accepted');
+      return reject(
+        'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+        'only record batches of magic 2 are accepted',
+      );
     case BatchFault.BAD_CRC:
       return reject('CORRUPT_MESSAGE', 'the CRC-32C of the record batch does not match its bytes');
     case BatchFault.TRUNCATED:
@@ -121,13 +127,19 @@ function describeFault(fault: number): Rejection {
     case BatchFault.BAD_COUNT:
     case BatchFault.BAD_DELTA:
     case BatchFault.BAD_RECORD:
-      return reject('INVALID_RECORD', 'the records do not match the count and offsets of their batch');
+      return reject(
+        'INVALID_RECORD',
+        'the records do not match the count and offsets of their batch',
+      );
     case BatchFault.BAD_TIMESTAMP:
       return reject('INVALID_TIMESTAMP', 'a timestamp does not match the header of its batch');
     case BatchFault.BAD_SEQUENCE:
       return reject('INVALID_RECORD', 'the sequence or producer epoch of the batch is negative');
     default:
-      return reject('INVALID_RECORD', 'attributes a client may not set (control, reserved or codec)');
+      return reject(
+        'INVALID_RECORD',
+        'attributes a client may not set (control, reserved or codec)',
+      );
   }
 }
 

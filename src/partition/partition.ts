@@ -1,7 +1,7 @@
 /**
  * One partition on its shard: validates what clients send, appends it through Raft, and answers
- * from the watermarks. Promise: `logStartOffset <= highWatermark <= logEndOffset`, nothing above the
- * high watermark is served, and every waiter is answered exactly once. Shard thread, no locks.
+ * from the watermarks. Promise: `logStartOffset <= highWatermark <= logEndOffset`, nothing above
+ * the high watermark is served, and every waiter is answered exactly once. Shard thread, no locks.
  */
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
@@ -79,6 +79,8 @@ export class Partition implements PartitionAccess {
   #rules: AppendRules;
   #minInSync: number;
   #failure: string | null = null;
+  /** Committed, but the disk had no room to say so. */
+  #logStartDue: Offset | null = null;
 
   constructor(options: PartitionOptions) {
     this.group = options.group;
@@ -144,7 +146,10 @@ export class Partition implements PartitionAccess {
       return produceFailure('INVALID_RECORD', `${this.topic} is written by the broker only`);
     }
     if (this.#committed.size + this.#synced.size >= PARTITION_PRODUCES_MAX) {
-      return produceFailure('NOT_ENOUGH_REPLICAS', `${PARTITION_PRODUCES_MAX} produces wait already`);
+      return produceFailure(
+        'NOT_ENOUGH_REPLICAS',
+        `${PARTITION_PRODUCES_MAX} produces wait already`,
+      );
     }
     if (options.acks === -1 && this.#minInSync > 1) {
       const inSync = replica.inSync().length;
@@ -192,7 +197,8 @@ export class Partition implements PartitionAccess {
         message: null,
       });
     };
-    const reached = options.acks === 1 ? this.replica.localSyncedOffset : this.replica.highWatermark;
+    const reached =
+      options.acks === 1 ? this.replica.localSyncedOffset : this.replica.highWatermark;
     if (options.acks === 0 || lastOffset < reached) {
       succeed();
       return;
@@ -349,8 +355,22 @@ export class Partition implements PartitionAccess {
   markCommitted(mark: Mark): void {
     if (mark.kind !== 'log-start') return;
     assert(mark.logStartOffset !== undefined, 'a log-start mark says where');
-    this.log.setLogStart(mark.logStartOffset);
-    this.producers.logStartMoved(mark.logStartOffset);
+    this.#logStartDue = mark.logStartOffset;
+    this.#moveLogStart();
+  }
+
+  /** A decision that is committed is carried out, on a full disk as soon as there is room. */
+  #moveLogStart(): void {
+    const offset = this.#logStartDue;
+    if (offset === null) return;
+    try {
+      this.log.setLogStart(offset);
+    } catch (error) {
+      if (error instanceof LograftError && error.code === 'STORAGE_FULL') return;
+      throw error;
+    }
+    this.#logStartDue = null;
+    this.producers.logStartMoved(offset);
   }
 
   /** Leadership came or went: nobody may wait here for what another leader will decide. */
@@ -378,6 +398,7 @@ export class Partition implements PartitionAccess {
     this.#committed.expire(nowMs);
     this.#synced.expire(nowMs);
     this.#polls.expire(nowMs);
+    if (this.#failure === null) this.#moveLogStart();
   }
 
   facts(): PartitionFacts {

@@ -5,6 +5,7 @@
  */
 import type { GroupKey } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
+import { CLIENT_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import {
   type EpochEndAnswer,
@@ -22,7 +23,11 @@ import type { Partition } from './partition.js';
 import type { ThreadLink } from './thread-link.js';
 
 /** Reads a range of a file into bytes of its own, which can be moved to another thread. */
-export type ReadRange = (fd: number, filePosition: number, length: number) => Uint8Array<ArrayBuffer>;
+export type ReadRange = (
+  fd: number,
+  filePosition: number,
+  length: number,
+) => Uint8Array<ArrayBuffer>;
 
 export type RouterOptions = {
   readonly index: number;
@@ -159,16 +164,24 @@ class RemotePartition implements PartitionAccess {
     done: (outcome: ProduceOutcome) => void,
   ): void {
     // The frame's memory is reused after this turn: the other shard gets a copy of its own.
-    const copy = Uint8Array.prototype.slice.call(bytes, start, start + length) as Uint8Array<ArrayBuffer>;
+    const copy = Uint8Array.prototype.slice.call(
+      bytes,
+      start,
+      start + length,
+    ) as Uint8Array<ArrayBuffer>;
     const call: ProduceCall = { group: this.#group, bytes: copy, options };
     this.#link.call('produce', call, [copy.buffer], (error, result) => {
       // The other shard may have appended before it ended: indefinite.
-      done(error === null ? (result as ProduceOutcome) : produceFailure('TIMED_OUT', error.message));
+      done(
+        error === null ? (result as ProduceOutcome) : produceFailure('TIMED_OUT', error.message),
+      );
     });
   }
 
   fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void {
-    const call: FetchCall = { group: this.#group, request };
+    // What hops lies in memory until the client has taken it; a file range would not.
+    const maxBytes = Math.min(request.maxBytes, CLIENT_OUTBOUND_BYTES_MAX);
+    const call: FetchCall = { group: this.#group, request: { ...request, maxBytes } };
     this.#link.call('fetch', call, [], (error, result) => {
       done(error === null ? (result as FetchOutcome) : fetchFailure('NOT_LEADER'));
     });
@@ -205,7 +218,12 @@ class RemotePartition implements PartitionAccess {
   }
 }
 
-const noOffset: OffsetAnswer = { error: 'NOT_LEADER', offset: -1, timestampMs: -1, leaderEpoch: -1 };
+const noOffset: OffsetAnswer = {
+  error: 'NOT_LEADER',
+  offset: -1,
+  timestampMs: -1,
+  leaderEpoch: -1,
+};
 const noEpochEnd: EpochEndAnswer = { error: 'NOT_LEADER', leaderEpoch: -1, endOffset: -1 };
 
 /** A partition that this broker does not hold. */

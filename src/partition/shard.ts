@@ -127,7 +127,8 @@ export class Shard {
       files: this.#files,
     });
     for (const finding of log.findings) {
-      if (finding.kind !== 'clean-stop') logger.warn({ topic, ...group, ...finding }, 'log recovered');
+      if (finding.kind !== 'clean-stop')
+        logger.warn({ topic, ...group, ...finding }, 'log recovered');
     }
     const producers = openProducers(disk, log, {
       expirationMs: this.#options.producerExpirationMs,
@@ -334,7 +335,8 @@ export class Shard {
 
   #checkpoint(nowMs: MonotonicMs): void {
     this.#nextCheckpointMs = nowMs + CHECKPOINT_MS;
-    for (const { log, failure } of this.#partitions.values()) if (failure === null) log.checkpoint();
+    for (const { log, failure } of this.#partitions.values())
+      if (failure === null) log.checkpoint();
   }
 
   #expireProducers(nowMs: MonotonicMs): void {

@@ -1,5 +1,11 @@
 /** Positions: their order and their text form. */
-import { comparePositions, formatPosition, maxPosition, minPosition, ORIGIN } from '#src/base/position.js';
+import {
+  comparePositions,
+  formatPosition,
+  maxPosition,
+  minPosition,
+  ORIGIN,
+} from '#src/base/position.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 

@@ -82,7 +82,10 @@ test('a leader that slept through an election serves nothing in its old epoch', 
     await sleep(Math.max(0, PAUSE_MS - (performance.now() - pausedMs)));
     cluster.signal(leader, 'SIGCONT');
     for (const attempt of await Promise.all(produced)) {
-      assert.ok(attempt.error === 'NOT_LEADER_OR_FOLLOWER' || attempt.baseOffset >= end, attempt.error);
+      assert.ok(
+        attempt.error === 'NOT_LEADER_OR_FOLLOWER' || attempt.baseOffset >= end,
+        attempt.error,
+      );
     }
     mustNotServeBelow(end, await fetched);
     mustNotServeBelow(end, await listed);
@@ -103,7 +106,12 @@ function mustNotServeBelow(end: number, { errorCode, offset }: Served): void {
 
 async function fetchFrom(connection: KafkaConnection, fetchOffset: number): Promise<Served> {
   const partitions = [{ partition: 1, fetchOffset, partitionMaxBytes: 1 << 20 }];
-  const body = { maxWaitMs: 0, minBytes: 0, maxBytes: 1 << 20, topics: [{ topic: TOPIC, partitions }] };
+  const body = {
+    maxWaitMs: 0,
+    minBytes: 0,
+    maxBytes: 1 << 20,
+    topics: [{ topic: TOPIC, partitions }],
+  };
   const answer = await connection.request(fetchApi, 11, body);
   const found = answer.responses[0]?.partitions[0];
   return { errorCode: found?.errorCode ?? -1, offset: found?.highWatermark ?? -1 };
@@ -119,8 +127,9 @@ async function latestOf(connection: KafkaConnection): Promise<Served> {
 
 test('a clean restart of one node and of all scans nothing', async () => {
   const recoveries = (): number =>
-    cluster.nodeIds.flatMap((id) => readLog(cluster, id)).filter(({ msg }) => msg === 'log recovered')
-      .length;
+    cluster.nodeIds
+      .flatMap((id) => readLog(cluster, id))
+      .filter(({ msg }) => msg === 'log recovered').length;
   await cluster.down();
   const before = recoveries();
   await cluster.up();
@@ -132,7 +141,9 @@ test('nothing acknowledged was lost, and all nodes hold the same bytes', () => r
 
 test('no node ended by itself', () => {
   for (const id of cluster.nodeIds) {
-    const bad = readLog(cluster, id).filter(({ level }) => level === 'fatal' || level === undefined);
+    const bad = readLog(cluster, id).filter(
+      ({ level }) => level === 'fatal' || level === undefined,
+    );
     assert.equal(bad, [], `node ${id}`);
   }
 });

@@ -81,10 +81,13 @@ testTraced('an ack is written after a majority has returned from fdatasync', asy
     };
     await produce();
     const before = await counterOf(cluster, leader, 'syncCount');
-    const calls = await traced(cluster.nodeIds.map((id) => cluster.pid(id)), async () => {
-      // The end of the last one may escape: it is answered before strace hears of it.
-      for (let i = 0; i <= PRODUCES; i++) await produce();
-    });
+    const calls = await traced(
+      cluster.nodeIds.map((id) => cluster.pid(id)),
+      async () => {
+        // The end of the last one may escape: it is answered before strace hears of it.
+        for (let i = 0; i <= PRODUCES; i++) await produce();
+      },
+    );
     const after = await counterOf(cluster, leader, 'syncCount');
     checkAcks(calls, connection.localPort);
     const folder = `/node-${leader}/`;

@@ -44,7 +44,14 @@ export function parseTrace(text: string): SystemCall[] {
       const start = open.get(`${thread} ${name}`);
       if (start === undefined) continue;
       const on = `${start.on}${more}`;
-      calls.push({ thread, name, on, result: Number(result), startsAt: start.startsAt, endsAt: at });
+      calls.push({
+        thread,
+        name,
+        on,
+        result: Number(result),
+        startsAt: start.startsAt,
+        endsAt: at,
+      });
     }
   }
   return calls;

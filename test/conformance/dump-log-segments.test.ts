@@ -1,7 +1,7 @@
 /**
  * Kafka's own DumpLogSegments over segments and indexes of ours. It ends with exit code 0 on most
- * damage, so its words are read: none of its complaints may appear, every batch and index entry must,
- * and a flipped byte must be noticed, or the test proves nothing.
+ * damage, so its words are read: none of its complaints may appear, every batch and index entry
+ * must, and a flipped byte must be noticed, or the test proves nothing.
  */
 import { copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,8 @@ const COMPLAINTS = [
 ];
 
 /** Kafka 4.3.1 counts from -1 in every file: the start of any later segment is such a line. */
-const START_OF_SEGMENT = /Non-consecutive offsets in \S*\/0*(\d+)\.log\n\s*-1 is followed by \1\n?/g;
+const START_OF_SEGMENT =
+  /Non-consecutive offsets in \S*\/0*(\d+)\.log\n\s*-1 is followed by \1\n?/g;
 
 /** The same records, compressed the way a client does it: payload and length change, CRC anew. */
 function compressed(bytes: Buffer): Buffer {
@@ -44,7 +45,7 @@ function compressed(bytes: Buffer): Buffer {
   return batch;
 }
 
-/** A folder with some segments: epochs, a truncation, times that go back, a clean stop or a kill. */
+/** A folder with segments: epochs, a truncation, times that go back, a clean stop or a kill. */
 async function writeLog(isClean: boolean): Promise<string> {
   const disk = new NodeDisk();
   const root = tempDir('dump');
@@ -122,7 +123,9 @@ for (const isClean of [true, false]) {
 
 kafkaTest('it notices a flipped byte in a log and in each index', async () => {
   const directory = await writeLog(true);
-  const base = readdirSync(directory).find((name) => name.endsWith('.log'))?.slice(0, -4) as string;
+  const base = readdirSync(directory)
+    .find((name) => name.endsWith('.log'))
+    ?.slice(0, -4) as string;
   const path = (suffix: string) => join(directory, `${base}.${suffix}`);
   for (const [suffix, position] of [
     ['log', 3_000],

@@ -1,4 +1,6 @@
-/** Three control planes over fake logs and links: registration, operations, failover, lost messages. */
+/**
+ * Three control planes over fake logs and links: registration, operations, failover, lost messages.
+ */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LograftError } from '#src/base/errors.js';

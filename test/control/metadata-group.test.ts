@@ -45,6 +45,35 @@ class Group {
 
   readonly clock = { monotonicMs: () => this.nowMs, wallMs: () => 1_700_000_000_000 + this.nowMs };
 
+  #control(nodeId: number, disk: MemoryDisk): ControlPlane {
+    return new ControlPlane({
+      self: VOTERS[nodeId - 1] as VoterId,
+      broker: {
+        incarnation: `run-${nodeId}-${++this.#ids}`,
+        kafka: { host: '127.0.0.1', port: 9091 + nodeId },
+        peer: { host: '127.0.0.1', port: 9191 + nodeId },
+        rack: null,
+        shards: 1,
+      },
+      clusterId: null,
+      settings: { sessionTimeoutMs: 3_000, heartbeatIntervalMs: 500, snapshotBytesMax: 20_000 },
+      topics: { ...decisionContext(), newTopicId: () => `topic-${++this.#ids}` },
+      newUuid: () => `uuid-${++this.#ids}`,
+      clock: this.clock,
+      transport: { sendControl: (to, message) => this.#sendControl(nodeId, to, message) },
+      disk,
+      directory: FOLDER,
+      events: {
+        onImage: () => {},
+        onLeaders: () => {},
+        onState: () => {},
+        onFailed: (error) => this.failures.push(error),
+        barrier: (done) => done(),
+      },
+      logger: silentLogger,
+    });
+  }
+
   start(nodeId: number): void {
     const self = VOTERS[nodeId - 1] as VoterId;
     const disk = this.disks[nodeId - 1] as MemoryDisk;
@@ -60,32 +89,7 @@ class Group {
       isCleanStop: false,
       isPageCacheLost: false,
     });
-    const control = new ControlPlane({
-      self,
-      broker: {
-        incarnation: `run-${nodeId}-${++this.#ids}`,
-        kafka: { host: '127.0.0.1', port: 9091 + nodeId },
-        peer: { host: '127.0.0.1', port: 9191 + nodeId },
-        rack: null,
-        shards: 1,
-      },
-      clusterId: null,
-      settings: { sessionTimeoutMs: 3_000, heartbeatIntervalMs: 500, snapshotBytesMax: 20_000 },
-      topics: { ...decisionContext(), newTopicId: () => `topic-${++this.#ids}` },
-      newUuid: () => `uuid-${++this.#ids}`,
-      clock,
-      transport: { sendControl: (to, message) => this.#sendControl(nodeId, to, message) },
-      disk,
-      directory: FOLDER,
-      events: {
-        onImage: () => {},
-        onLeaders: () => {},
-        onState: () => {},
-        onFailed: (error) => this.failures.push(error),
-        barrier: (done) => done(),
-      },
-      logger: silentLogger,
-    });
+    const control = this.#control(nodeId, disk);
     const replica = new Replica({
       group: METADATA_GROUP,
       self,

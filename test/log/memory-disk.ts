@@ -4,15 +4,23 @@
  * keeps is drawn from a seed. It also fails on purpose: EIO on sync (pages dropped and marked
  * clean), EIO on read, a full disk, flipped bits. The simulator and the log's tests share it.
  */
-import { Prng } from '#src/base/prng.js';
+import type { Prng } from '#src/base/prng.js';
 import type { Disk, DiskFile, OpenMode, SyncDone } from '#src/log/disk.js';
 import { parentOf } from '#src/log/disk.js';
+import {
+  type DirectoryNode,
+  type FileNode,
+  type FileOp,
+  type Keep,
+  type Node,
+  applyOp,
+  crashDirectory,
+  dropOps,
+  newDirectory,
+  newFile,
+} from './memory-node.js';
 
-/**
- * none: only what was synced. prefix: of each file a prefix of its operations, the last perhaps
- * torn. random: any pages of any operations. all: the page cache survives (kill -9).
- */
-export type Keep = 'none' | 'prefix' | 'random' | 'all';
+export type { Keep };
 
 export type MemoryDiskOptions = {
   /** Runs a sync's completion later; default: collected until {@link MemoryDisk.drain}. */
@@ -22,39 +30,6 @@ export type MemoryDiskOptions = {
   /** A folder that has always been there, durable. */
   readonly root?: string;
 };
-
-type FileOp =
-  | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
-  | { readonly kind: 'truncate'; readonly length: number };
-
-/** Growing bytes; everything behind `size` is zero. */
-type Image = { bytes: Buffer; size: number };
-
-type FileNode = {
-  readonly kind: 'file';
-  /** What readers see: the page cache over the platter. */
-  readonly content: Image;
-  readonly durable: Image;
-  /** Operations since `durable`, oldest first; `firstOp` is the number of the oldest. */
-  ops: FileOp[];
-  firstOp: number;
-};
-
-type DirectoryOp =
-  | { readonly kind: 'link'; readonly name: string; readonly node: Node }
-  | { readonly kind: 'unlink'; readonly name: string }
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string; readonly node: Node };
-
-type DirectoryNode = {
-  readonly kind: 'directory';
-  entries: Map<string, Node>;
-  durable: Map<string, Node>;
-  ops: DirectoryOp[];
-};
-
-type Node = FileNode | DirectoryNode;
-
-const PAGE = 4096;
 
 export class MemoryDisk implements Disk {
   readonly counters = { reads: 0, readBytes: 0, writes: 0, writeBytes: 0, syncs: 0, opens: 0 };
@@ -68,6 +43,8 @@ export class MemoryDisk implements Disk {
    * the page cache, the write throws, and nothing changes any more until {@link MemoryDisk.crash}.
    */
   killInWrite: Prng | null = null;
+  /** Writes that go well before the one of {@link killInWrite}. */
+  writesUntilKill = 0;
   readonly #schedule: (run: () => void) => void;
   readonly #due: (() => void)[] = [];
   #root: DirectoryNode = newDirectory();
@@ -108,9 +85,9 @@ export class MemoryDisk implements Disk {
     this.#open = new Map();
     this.#isDead = false;
     this.killInWrite = null;
+    this.writesUntilKill = 0;
     if (keep === 'all') return;
-    this.#usedBytes = 0;
-    this.#crashDirectory(this.#root, keep, prng);
+    this.#usedBytes = crashDirectory(this.#root, keep, prng);
   }
 
   /** Changes one bit, on the platter and in the page cache. */
@@ -161,10 +138,11 @@ export class MemoryDisk implements Disk {
     const free = Math.max(0, this.capacityBytes - this.#usedBytes);
     if (this.#isDead) throw errnoError('EKILLED', file.path);
     let taken = grows <= free ? length : Math.max(0, length - (grows - free));
-    if (this.killInWrite !== null) taken = this.killInWrite.int(0, taken);
+    const isKilled = this.killInWrite !== null && this.writesUntilKill-- <= 0;
+    if (isKilled) taken = (this.killInWrite as Prng).int(0, taken);
     this.#write(node, position, Buffer.from(bytes.subarray(start, start + taken)));
-    this.#isDead = this.killInWrite !== null;
-    if (this.#isDead) throw errnoError('EKILLED', file.path);
+    this.#isDead = isKilled;
+    if (isKilled) throw errnoError('EKILLED', file.path);
     if (taken < length) throw errnoError('ENOSPC', file.path);
   }
 
@@ -307,36 +285,6 @@ export class MemoryDisk implements Disk {
     return null;
   }
 
-  #crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng): void {
-    const entries = directory.durable;
-    for (const op of chooseOps(directory.ops, keep, prng)) {
-      if (op.kind === 'link') entries.set(op.name, op.node);
-      else if (op.kind === 'unlink') entries.delete(op.name);
-      else {
-        entries.delete(op.from);
-        entries.set(op.to, op.node);
-      }
-    }
-    directory.entries = new Map(entries);
-    directory.durable = entries;
-    directory.ops = [];
-    for (const node of entries.values()) {
-      if (node.kind === 'directory') this.#crashDirectory(node, keep, prng);
-      else this.#crashFile(node, keep, prng);
-    }
-  }
-
-  #crashFile(node: FileNode, keep: Keep, prng: Prng): void {
-    for (const op of chooseOps(tearOps(node.ops, keep, prng), keep, prng)) {
-      applyOp(node.durable, op);
-    }
-    node.content.bytes = Buffer.from(node.durable.bytes);
-    node.content.size = node.durable.size;
-    node.firstOp += node.ops.length;
-    node.ops = [];
-    this.#usedBytes += node.content.size;
-  }
-
   #find(path: string): Node | null {
     let node: Node = this.#root;
     for (const name of path.split('/')) {
@@ -376,68 +324,6 @@ export class MemoryDisk implements Disk {
     const node = this.#nodeOf(file);
     if (node.kind !== 'file') throw errnoError('EISDIR', file.path);
     return node;
-  }
-}
-
-function newFile(): FileNode {
-  const content = { bytes: Buffer.alloc(0), size: 0 };
-  return { kind: 'file', content, durable: { ...content }, ops: [], firstOp: 0 };
-}
-
-function newDirectory(): DirectoryNode {
-  return { kind: 'directory', entries: new Map(), durable: new Map(), ops: [] };
-}
-
-/** Takes the operations numbered below `upTo` off the list, oldest first. */
-function dropOps(node: FileNode, upTo: number, each: (op: FileOp) => void): void {
-  const count = Math.min(node.ops.length, Math.max(0, upTo - node.firstOp));
-  for (let i = 0; i < count; i++) each(node.ops[i] as FileOp);
-  node.ops = node.ops.slice(count);
-  node.firstOp += count;
-}
-
-function applyOp(image: Image, op: FileOp): void {
-  const end = op.kind === 'truncate' ? op.length : op.position + op.bytes.length;
-  if (end > image.bytes.length) {
-    const grown = Buffer.alloc(Math.max(end, image.bytes.length * 2, PAGE));
-    image.bytes.copy(grown, 0, 0, image.size);
-    image.bytes = grown;
-  }
-  if (op.kind === 'write') {
-    op.bytes.copy(image.bytes, op.position);
-    image.size = Math.max(image.size, end);
-  } else {
-    if (end < image.size) image.bytes.fill(0, end, image.size);
-    image.size = end;
-  }
-}
-
-/** Which operations reach the platter before the power is gone. */
-function chooseOps<T>(ops: readonly T[], keep: Keep, prng: Prng): readonly T[] {
-  if (keep === 'none') return [];
-  if (keep === 'prefix') return ops.slice(0, prng.int(0, ops.length + 1));
-  return ops.filter(() => prng.chance(0.5));
-}
-
-/** Breaks writes into what a disk writes at once: pages, or for a prefix a torn last write. */
-function tearOps(ops: readonly FileOp[], keep: Keep, prng: Prng): FileOp[] {
-  const torn: FileOp[] = [];
-  for (const op of ops) {
-    if (op.kind === 'truncate') torn.push(op);
-    else if (keep === 'prefix') {
-      const cut = prng.int(0, op.bytes.length + 1);
-      torn.push({ ...op, bytes: op.bytes.subarray(0, cut) });
-      torn.push({ ...op, position: op.position + cut, bytes: op.bytes.subarray(cut) });
-    } else torn.push(...pagesOf(op));
-  }
-  return torn;
-}
-
-function* pagesOf(op: FileOp & { readonly kind: 'write' }): Generator<FileOp> {
-  for (let from = 0; from < op.bytes.length; ) {
-    const to = Math.min(op.bytes.length, from + PAGE - ((op.position + from) % PAGE));
-    yield { kind: 'write', position: op.position + from, bytes: op.bytes.subarray(from, to) };
-    from = to;
   }
 }
 

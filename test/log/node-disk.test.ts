@@ -1,5 +1,12 @@
 /** The log on the real disk: the same words, real files, syncs on their own thread. */
-import { ftruncateSync, mkdirSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -51,7 +58,11 @@ test('after a clean stop 10 GiB open in well under a second', async () => {
   }));
   for (const { baseOffset } of segments) {
     // Sparse files: whoever scanned them would find nothing but zeros.
-    for (const [suffix, bytes] of [['log', sizeBytes], ['index', 0], ['timeindex', 0]] as const) {
+    for (const [suffix, bytes] of [
+      ['log', sizeBytes],
+      ['index', 0],
+      ['timeindex', 0],
+    ] as const) {
       const fd = openSync(segmentPath(bench.directory, baseOffset, suffix), 'w');
       ftruncateSync(fd, bytes);
       closeSync(fd);

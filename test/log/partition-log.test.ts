@@ -140,7 +140,10 @@ test('truncation removes batches and marks, and the log goes on from there', () 
   log.truncateTo({ offset: 45, marks: 2 });
   assert.equal(log.logEnd, { offset: 45, marks: 2 });
   log.truncateTo({ offset: 30, marks: 1 });
-  assert.equal(log.epochs.map(({ epoch }) => epoch), [1]);
+  assert.equal(
+    log.epochs.map(({ epoch }) => epoch),
+    [1],
+  );
   log.truncateTo({ offset: 12, marks: 1 });
   assert.is(log.locate(11, 10_000, 12)?.nextOffset, 12);
   bench.startEpoch(5);
@@ -216,7 +219,10 @@ test('after a failed sync the log takes nothing, and says why', () => {
   disk.drain();
   assert.is(code, 'EIO');
   disk.failSync = null;
-  assert.throws(() => bench.append(), (e: { code: string }) => e.code === 'STORAGE_FAILED');
+  assert.throws(
+    () => bench.append(),
+    (e: { code: string }) => e.code === 'STORAGE_FAILED',
+  );
   assert.is(bench.log.failure?.code, 'STORAGE_FAILED');
 });
 
@@ -227,7 +233,10 @@ test('a full disk refuses the batch, keeps what was there, and heals', () => {
   bench.append();
   const before = disk.contents(`${DIRECTORY}/00000000000000000000.log`);
   disk.capacityBytes = disk.capacityBytes - disk.freeBytes() + 40;
-  assert.throws(() => bench.append(), (e: { code: string }) => e.code === 'STORAGE_FULL');
+  assert.throws(
+    () => bench.append(),
+    (e: { code: string }) => e.code === 'STORAGE_FULL',
+  );
   assert.ok(disk.contents(`${DIRECTORY}/00000000000000000000.log`).equals(before));
   assert.is(bench.log.logEnd.offset, 1);
   disk.capacityBytes = Number.MAX_SAFE_INTEGER;
@@ -359,7 +368,9 @@ test('open files stay bounded and a range stays readable in its turn', () => {
   const range = bench.log.locate(0, 10, 30) as LogRange;
   bench.log.setLogStart(29);
   disk.drain();
-  assert.ok(bytesOf(disk, range).equals(makeBatch({ baseOffset: 0, leaderEpoch: 1, valueBytes: 100 })));
+  assert.ok(
+    bytesOf(disk, range).equals(makeBatch({ baseOffset: 0, leaderEpoch: 1, valueBytes: 100 })),
+  );
   bench.log.closeAbruptly();
   bench.wal.closeAbruptly();
   disk.drain();

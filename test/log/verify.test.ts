@@ -1,4 +1,4 @@
-/** `log verify` and `log dump` over files that are whole, torn, flipped, mixed up or not logs at all. */
+/** `log verify` and `log dump` over files that are whole, torn, flipped, or not logs at all. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { segmentPath } from '#src/log/names.js';
@@ -112,7 +112,10 @@ test('a folder: every file, and that each goes on where the last one ended', () 
   assert.ok(reports.every(({ damage }) => damage.length === 0));
   disk.unlink(reports[1]?.file as string);
   const broken = verifyFolder(disk, DIRECTORY).filter(({ damage }) => damage.length > 0);
-  assert.equal(broken.map(({ damage }) => damage), [[{ position: 0, kind: 'hole' }]]);
+  assert.equal(
+    broken.map(({ damage }) => damage),
+    [[{ position: 0, kind: 'hole' }]],
+  );
 });
 
 test.run();

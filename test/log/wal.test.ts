@@ -1,9 +1,10 @@
-/** The shard's write-ahead log: what is flushed survives anything, what a file held before does not. */
+/** The write-ahead log: what is flushed survives anything, what a file held before does not. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Prng } from '#src/base/prng.js';
 import type { HardState } from '#src/log/log-types.js';
 import { Wal } from '#src/log/wal.js';
+import { settleWals, walDirectory } from '#src/log/wal-shards.js';
 import { type Keep, MemoryDisk } from './memory-disk.js';
 
 const DIRECTORY = '/data/wal';
@@ -143,26 +144,76 @@ test('votes need no new disk space', () => {
   }
 });
 
-test('a broken frame at the end is a torn tail; one that was synced is damage', () => {
+/** A log with two synced votes, closed; its first file holds them. */
+function twoVotes() {
   const disk = new MemoryDisk();
-  let wal = open(disk);
-  wal.setHardState(group(0), vote(1));
-  assert.is(flushed(wal, disk), null);
-  wal.setHardState(group(0), vote(2));
-  assert.is(flushed(wal, disk), null);
+  const wal = open(disk);
+  for (const term of [1, 2]) {
+    wal.setHardState(group(0), vote(term));
+    assert.is(flushed(wal, disk), null);
+  }
   wal.closeAbruptly();
   const path = `${DIRECTORY}/00000000.wal`;
-  const used = disk.contents(path).findLastIndex((byte) => byte !== 0);
+  return { disk, path, used: disk.contents(path).findLastIndex((byte) => byte !== 0) };
+}
+
+test('a broken frame at the end is a torn tail', () => {
+  const { disk, path, used } = twoVotes();
   // The last frame only says what was synced: losing it loses nothing.
   disk.flipBit(path, used);
-  wal = open(disk);
-  assert.is(wal.hardState(group(0))?.term, 2);
-  wal.closeAbruptly();
-  disk.flipBit(path, used);
-  for (const position of [30, 100, 200]) {
+  assert.is(open(disk).hardState(group(0))?.term, 2);
+});
+
+test('a broken frame that a later one calls synced is damage, and the log says so', () => {
+  for (const position of [0, 30, 100, 200]) {
+    const { disk, path } = twoVotes();
     disk.flipBit(path, position);
-    assert.throws(() => open(disk), (error: Error & { code: string }) => error.code === 'CORRUPT');
-    disk.flipBit(path, position);
+    assert.throws(
+      () => open(disk),
+      (error: Error & { code: string }) => error.code === 'CORRUPT',
+    );
+  }
+});
+
+test('another number of shards: every group is found where it now belongs, after any crash', () => {
+  const root = '/data/wal';
+  const settle = (disk: MemoryDisk, shards: number) => {
+    const ownerOf = ({ partition }: { partition: number }) => partition % shards;
+    return settleWals({ disk, root, shards, fileBytes: 8 << 10, ownerOf });
+  };
+  for (let seed = 0; seed < 60; seed++) {
+    const prng = new Prng(seed);
+    const disk = new MemoryDisk();
+    settle(disk, 1);
+    const first = Wal.open({ disk, directory: walDirectory(root, 0), fileBytes: 8 << 10 });
+    for (let i = 0; i < 12; i++) {
+      first.setHardState(group(i), vote(i + 1));
+      first.append(group(i), { kind: 'unpromise', offset: i });
+    }
+    first.closeCleanly();
+    let before = 1;
+    for (const wanted of [3, 2, 5, 1, 4]) {
+      disk.killInWrite = prng.chance(0.5) ? prng : null;
+      disk.writesUntilKill = prng.int(0, 60);
+      try {
+        settle(disk, wanted);
+      } catch (error) {
+        assert.match(String(error), /EKILLED/);
+      }
+      disk.crash(prng.pick(['all', 'none', 'prefix', 'random'] as const), prng);
+      // Whoever changed it may change it back when the start failed.
+      const shards = prng.chance(0.3) ? before : wanted;
+      before = shards;
+      settle(disk, shards);
+      for (let i = 0; i < 12; i++) {
+        const directory = walDirectory(root, i % shards);
+        const wal = Wal.open({ disk, directory, fileBytes: 8 << 10 });
+        assert.is(wal.hardState(group(i))?.term, i + 1, `seed ${seed}, ${shards} shards`);
+        assert.is(wal.ops(group(i)).length, 1);
+        wal.closeCleanly();
+      }
+      assert.is(disk.list(root).filter((name) => name.startsWith('shard-')).length, shards + 1);
+    }
   }
 });
 

@@ -1,4 +1,4 @@
-/** The record batch as a value: what is encoded is read back, and lies are told apart from bytes. */
+/** The record batch as a value: what is encoded is read back, lies are told apart from bytes. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';

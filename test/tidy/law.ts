@@ -108,7 +108,14 @@ export const FILE_LINES_AIM = 400;
 export const COLUMNS_MAX = 100;
 
 /** Long for a reason: path → lines it may have. */
-export const LONG_FILES: Readonly<Record<string, number>> = {};
+export const LONG_FILES: Readonly<Record<string, number>> = {
+  // The composition root names every room once.
+  'src/broker/broker.ts': 450,
+  // One writer, one noun: what it keeps together is the log's only mutable state.
+  'src/log/partition-log.ts': 450,
+  'src/control/control-plane.ts': 430,
+  'src/partition/partition.ts': 450,
+};
 
 /** Files that something other than an import starts. */
 export const ENTRY_POINTS = /^src\/cli\/main\.ts$|\.test\.ts$|^test\/run\.ts$|\/main\.ts$/;

@@ -3,6 +3,7 @@
  * lies on disk. Its one promise: the answer has the shape of the contract however few nodes answer,
  * and the offsets in it are the leader's own.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeId } from '../../base/units.js';
 import { formatAddress } from '../../broker/addresses.js';
 import type { Address } from '../options.js';
@@ -17,6 +18,8 @@ import {
 import { residentBytes, stateOf } from '../../broker/processes.js';
 
 const ASK_TIMEOUT_MS = 2_000;
+/** A node that takes this much longer than the first is paused or gone. */
+const STRAGGLER_MS = 500;
 
 export type NodeState = 'starting' | 'running' | 'paused' | 'stopped' | 'stranger' | 'failed';
 
@@ -66,10 +69,16 @@ export async function statusByAddress(
   addresses: readonly Address[],
   timeoutMs = ASK_TIMEOUT_MS,
 ): Promise<{ readonly answers: readonly NodeStatus[]; readonly topics: readonly TopicStatus[] }> {
-  const outcomes = await Promise.allSettled(addresses.map((a) => askStatus(a, timeoutMs)));
-  const answers = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
-  const failure = outcomes.find((o) => o.status === 'rejected');
-  if (answers.length === 0 && failure !== undefined) throw failure.reason;
+  const answers: NodeStatus[] = [];
+  const asking = addresses.map(async (address) => {
+    answers.push(await askStatus(address, timeoutMs));
+  });
+  const everybody = Promise.allSettled(asking);
+  // Throws what went wrong when there is no answer at all.
+  await Promise.any(asking).catch((error: AggregateError) => {
+    throw error.errors[0];
+  });
+  await Promise.race([everybody, sleep(STRAGGLER_MS)]);
   return { answers, topics: mergeAnswers(answers, new Set(answers.map((a) => a.nodeId))).topics };
 }
 

@@ -248,10 +248,12 @@ export class KafkaClient {
     for (const address of [...this.brokers.values(), ...this.#bootstrap]) {
       unique.set(addressKey(address), address);
     }
-    const isSuspect = (key: string) => Number(this.#suspects.has(key));
-    return [...unique]
-      .sort(([a], [b]) => isSuspect(a) - isSuspect(b))
-      .map(([, address]) => address);
+    // An open connection is the best recommendation, a failure just now the worst.
+    const doubt = (key: string) => {
+      if (this.#suspects.has(key)) return 2;
+      return this.#slots.get(key)?.connection?.isOpen === true ? 0 : 1;
+    };
+    return [...unique].sort(([a], [b]) => doubt(a) - doubt(b)).map(([, address]) => address);
   }
 }
 

@@ -7,7 +7,12 @@ import { assert } from '../../base/assert.js';
 import { CLIENT_OUTBOUND_BYTES_MAX, CLIENT_REQUESTS_MAX } from '../../base/limits.js';
 import type { MonotonicMs } from '../../base/units.js';
 import { advertisedVersions } from '../../handlers/api-versions.js';
-import { type FileRange, type HandlerContext, HangUp, type RequestInfo } from '../../handlers/context.js';
+import {
+  type FileRange,
+  type HandlerContext,
+  HangUp,
+  type RequestInfo,
+} from '../../handlers/context.js';
 import { kafkaCode } from '../../handlers/error-code.js';
 import { HANDLERS } from '../../handlers/registry.js';
 import type { ConnectionId, SocketLayer } from '../../native/sockets.js';
@@ -30,7 +35,7 @@ type Connection = {
   readonly queue: ResponseQueue<Encoded>;
   /** Who wants to know that this client has gone. */
   readonly onGone: Set<() => void>;
-  /** Requests that were read but may not begin yet, in order. While there are some, no more is read. */
+  /** Requests that were read but may not begin yet, in order; meanwhile no more is read. */
   readonly waiting: Buffer[];
   /** True while `waiting` is worked off: an answer within that loop must not begin another. */
   isAdvancing: boolean;
@@ -41,7 +46,7 @@ type Connection = {
   lastRequestMs: MonotonicMs;
 };
 
-/** Requests of one connection that are worked on at once hold this many bytes at most, or are one. */
+/** Requests of one connection that are worked on at once have this many bytes, or are one. */
 const REQUEST_BYTES_MAX = 4 << 20;
 /** How soon a connection whose outbound queue was too long is looked at again. */
 const CONGESTED_MS = 10;
@@ -145,8 +150,8 @@ export class KafkaGateway {
   }
 
   /**
-   * Bounds what one client can make us hold, and lets a Fetch begin only when its answer is the next
-   * to leave: then it waits for nobody, and file ranges need not be read into memory.
+   * Bounds what one client can make us hold, and lets a Fetch begin only when its answer is the
+   * next to leave: then it waits for nobody, and file ranges need not be read into memory.
    */
   #mayBegin(connection: Connection, bytes: Buffer, start: number, length: number): boolean {
     const { id, queue, requestBytes, answerBytes } = connection;
@@ -155,7 +160,8 @@ export class KafkaGateway {
       return false;
     }
     if (queue.size === 0) return true;
-    if (queue.size >= CLIENT_REQUESTS_MAX || requestBytes + length > REQUEST_BYTES_MAX) return false;
+    if (queue.size >= CLIENT_REQUESTS_MAX || requestBytes + length > REQUEST_BYTES_MAX)
+      return false;
     return length < 2 || bytes.readInt16BE(start) !== fetchApi.key;
   }
 

@@ -97,7 +97,7 @@ test('old formats', async () => {
   }
 });
 
-test('attributes that are not a client\'s to set', async () => {
+test("attributes that are not a client's to set", async () => {
   const bits = { control: 0x20, transactional: 0x10, 'delete horizon': 0x40, reserved: 0x80 };
   for (const [name, bit] of Object.entries({ ...bits, 'top bit': 0x8000, 'codec 5': 5 })) {
     const batch = spoilt(makeBatch({ producerId: 1 }), (bytes) => bytes.writeUInt16BE(bit, 21));
@@ -120,7 +120,7 @@ test('timestamps', async () => {
   assert.is(old.errorCode, ERROR.NONE);
 });
 
-test('a max timestamp that is not the records\' own is put right, as Kafka does', async () => {
+test("a max timestamp that is not the records' own is put right, as Kafka does", async () => {
   await door.createTopic('corrected');
   const nowMs = Date.now();
   const batch = spoilt(makeBatch({ timestamp: nowMs }), (bytes) => {
@@ -163,7 +163,11 @@ test('acks that do not exist, topics and partitions that do not exist', async ()
 test('one lie of several partitions does not touch the others', async () => {
   await door.createTopic('several', 3);
   const good = produceBody('several', 0, makeBatch());
-  const bad = produceBody('several', 1, spoilt(makeBatch(), (bytes) => bytes.writeInt8(1, 16)));
+  const bad = produceBody(
+    'several',
+    1,
+    spoilt(makeBatch(), (bytes) => bytes.writeInt8(1, 16)),
+  );
   const partitionData = [...good.topicData, ...bad.topicData].flatMap((t) => [...t.partitionData]);
   const topicData = [{ name: 'several', partitionData }];
   const answer = await door.connection.request(produceApi, 9, { ...good, topicData });

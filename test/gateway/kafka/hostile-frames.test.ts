@@ -200,7 +200,11 @@ test('random bytes and spoilt requests: the broker stays alive', async () => {
   await Promise.all([lane(), lane(), lane(), lane()]);
   await serves();
   const { nodes } = await cluster.status();
-  assert.equal(nodes.map(({ state }) => state), ['running'], `seed ${seed}`);
+  assert.equal(
+    nodes.map(({ state }) => state),
+    ['running'],
+    `seed ${seed}`,
+  );
 });
 
 /** Half a request: a true key and version, then bytes that are mostly small numbers. */

@@ -49,14 +49,17 @@ function openFiles(): number {
 
 async function connectedClients(): Promise<number> {
   const { json } = await door.connection.request(lograftStatusApi, 0, {});
-  const { counters } = JSON.parse(json) as { counters: { clients: number } };
-  return counters.clients;
+  const { counters } = JSON.parse(json) as { counters: { clients: number }[] };
+  return counters.reduce((sum, { clients }) => sum + clients, 0);
 }
 
 function fetchFrame(correlationId: number, topic: string, maxWaitMs = 0): Buffer {
   const whole = { maxBytes: 50 * MIB, partitionMaxBytes: 50 * MIB, maxWaitMs };
   const partitions = topic === 'big' ? [0, 1] : [0];
-  const body = fetchBody([topic], partitions.map((partition) => ({ ...whole, partition })));
+  const body = fetchBody(
+    [topic],
+    partitions.map((partition) => ({ ...whole, partition })),
+  );
   return encodeRequestFrame(fetchApi, {
     ...{ apiVersion: FETCH_VERSION, correlationId, clientId: 'slow' },
     body,
@@ -66,7 +69,9 @@ function fetchFrame(correlationId: number, topic: string, maxWaitMs = 0): Buffer
 test('hundreds of big fetches in one go: memory and files stay', async () => {
   const before = residentBytes();
   const filesBefore = openFiles();
-  const sockets = await Promise.all(Array.from({ length: 4 }, () => RawSocket.open(cluster.basePort)));
+  const sockets = await Promise.all(
+    Array.from({ length: 4 }, () => RawSocket.open(cluster.basePort)),
+  );
   for (const socket of sockets) {
     socket.pause();
     socket.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => fetchFrame(i, 'big'))));
@@ -98,7 +103,7 @@ test('answers come in order when the reader wakes up', async () => {
   socket.destroy();
 });
 
-test('fetches behind a slow answer wait for it, and small requests do not wait for a fetch', async () => {
+test('a produce behind a long poll ends it, and a fetch behind that waits for both', async () => {
   const socket = await RawSocket.open(cluster.basePort);
   const header = { clientId: 'slow' };
   const { offset } = await door.offset('empty', 0, -1);
@@ -120,7 +125,10 @@ test('fetches behind a slow answer wait for it, and small requests do not wait f
   await socket.frame(3);
   // The produce behind the long poll ended it.
   assert.ok(performance.now() - startMs < 5_000);
-  assert.equal(socket.frames.map((frame) => frame.readInt32BE(0)), [0, 1, 2, 3]);
+  assert.equal(
+    socket.frames.map((frame) => frame.readInt32BE(0)),
+    [0, 1, 2, 3],
+  );
   socket.destroy();
 });
 

@@ -42,7 +42,11 @@ test.after(async () => {
 
 async function isAlive(): Promise<void> {
   const { nodes } = await cluster.status();
-  assert.equal(nodes.map((node) => [node.state, node.pid]), [['running', pid]], `seed ${SEED}`);
+  assert.equal(
+    nodes.map((node) => [node.state, node.pid]),
+    [['running', pid]],
+    `seed ${SEED}`,
+  );
 }
 
 test('strange values in every API and version', async () => {
@@ -95,7 +99,8 @@ function strangeFrames(api: Api, version: number, random: Prng): Buffer[] {
 /** Puts some known names and small numbers into a drawn value. */
 function familiar(value: unknown, random: Prng): unknown {
   if (Array.isArray(value)) return value.map((inner) => familiar(inner, random));
-  if (typeof value === 'string' && value.length !== 22 && random.chance(0.6)) return random.pick(WORDS);
+  if (typeof value === 'string' && value.length !== 22 && random.chance(0.6))
+    return random.pick(WORDS);
   if (typeof value === 'number' && value > 127 && random.chance(0.6)) return random.int(0, 4);
   if (typeof value !== 'object' || value === null || 'bytes' in value) return value;
   if (value instanceof Uint8Array) return value;
@@ -136,8 +141,14 @@ test('names that do not fit an answer: an error or a closed connection', async (
   const describe = { resources: [resource], includeSynonyms: true, includeDocumentation: true };
   await answersOrCloses(describeConfigsApi, 4, describe);
   const join = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, memberId: '' };
-  const rest = { protocolType: 'consumer', protocols: [{ name: 'range', metadata: Buffer.alloc(4) }] };
-  for (const [groupId, groupInstanceId] of [[long, null], ['g', long]] as const) {
+  const rest = {
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.alloc(4) }],
+  };
+  for (const [groupId, groupInstanceId] of [
+    [long, null],
+    ['g', long],
+  ] as const) {
     await answersOrCloses(joinGroupApi, 5, { ...join, ...rest, groupId, groupInstanceId });
   }
   await isAlive();

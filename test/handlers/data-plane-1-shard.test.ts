@@ -1,0 +1,16 @@
+/** The data plane on a broker with one shard. */
+import { test } from 'uvu';
+import { TestCluster } from '../support/cluster.js';
+import { testDataPlane } from './data-plane.js';
+
+const cluster = await TestCluster.start({
+  nodes: 1,
+  settings: [
+    'num.shards=1',
+    'offsets.topic.num.partitions=12',
+    'group.initial.rebalance.delay.ms=0',
+  ],
+});
+
+await testDataPlane(cluster);
+test.run();
