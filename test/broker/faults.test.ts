@@ -25,7 +25,7 @@ async function writeEverywhere(batches: number): Promise<void> {
   await Promise.all([0, 1, 2].map((p) => recorder.writeMany(TOPIC, p, batches)));
 }
 
-test('two of three killed: no ack, only answers that prove nothing, and all is back later', async () => {
+test('two of three killed: no ack, only answers that prove nothing, and all is back', async () => {
   await writeEverywhere(5);
   const leader = await cluster.leaderOf(TOPIC, 0);
   const others = cluster.nodeIds.filter((id) => id !== leader);

@@ -87,7 +87,7 @@ test('a directory of another node, of nobody, or with a damaged meta.properties'
   mustRefuse(await broker(2, copy, port), /meta\.properties/);
 });
 
-test('a lost cluster.id is learnt again, as the directory id proves whose directory it is', async () => {
+test('a lost cluster.id is learnt again: the directory id proves whose it is', async () => {
   const before = readFileSync(propertiesOf(1), 'utf8');
   writeFileSync(propertiesOf(1), before.replace(/cluster\.id=.*\n/, ''));
   await cluster.up();

@@ -22,6 +22,8 @@ export type Attempt = {
   /** `none` is an acknowledgement; `no connection` was not sent, `no answer` may have arrived. */
   readonly error: string;
   readonly baseOffset: number;
+  /** The broker's own words, if it had some. */
+  readonly message: string;
 };
 
 export type WriteOptions = {
@@ -49,24 +51,25 @@ export class Recorder {
   async attempt(topic: string, partition: number, options: WriteOptions = {}): Promise<Attempt> {
     const { records = 5, timeoutMs = 4_000, acks = -1 } = options;
     const connection = options.connection ?? (await this.#tryLeaderOf(topic, partition));
-    if (connection === null) return { error: 'no connection', baseOffset: -1 };
+    if (connection === null) return failure('no connection');
     const batch = { writer: 1, batch: this.#batches };
     this.#batches += 1;
     const bytes = makeBatch(batch, records);
     this.history.sent(batch, `${topic}:${partition}`, records);
-    let answer: { errorCode: number; baseOffset: number };
+    let answer: Answer;
     try {
       answer = await produceBytes(connection, { topic, partition, bytes, acks, timeoutMs });
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
       this.history.unknown(batch);
-      return { error: 'no answer', baseOffset: -1 };
+      return failure('no answer');
     }
-    const { name: error, outcome } = errorInfo(answer.errorCode);
+    const { name, outcome } = errorInfo(answer.errorCode);
     if (outcome === 'none') this.history.acked(batch, answer.baseOffset);
     else if (outcome === 'definite') this.history.refused(batch);
     else this.history.unknown(batch);
-    return { error: outcome === 'none' ? 'none' : error, baseOffset: answer.baseOffset };
+    const message = answer.errorMessage ?? '';
+    return { error: outcome === 'none' ? 'none' : name, baseOffset: answer.baseOffset, message };
   }
 
   /** Attempts until a batch is acknowledged; returns its base offset. */
@@ -152,6 +155,16 @@ export async function waitInSync(
   }
 }
 
+function failure(error: string): Attempt {
+  return { error, baseOffset: -1, message: '' };
+}
+
+export type Answer = {
+  readonly errorCode: number;
+  readonly baseOffset: number;
+  readonly errorMessage: string | null;
+};
+
 export type ProduceCall = {
   readonly topic: string;
   readonly partition: number;
@@ -163,7 +176,7 @@ export type ProduceCall = {
 export async function produceBytes(
   connection: KafkaConnection,
   { topic, partition, bytes, acks, timeoutMs }: ProduceCall,
-): Promise<{ errorCode: number; baseOffset: number }> {
+): Promise<Answer> {
   const records = { bytes, start: 0, length: bytes.length };
   const response = await connection.request(
     produceApi,

@@ -3,13 +3,12 @@
  * on
  * one: votes, epochs and records stay what they were.
  */
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestCluster } from '../support/cluster.js';
-import { isAlive } from '../support/command.js';
-import { waitFor } from '../support/wait-for.js';
+import { changeSetting, killNode } from './admin.js';
 import { askNode } from './node-facts.js';
 import { Recorder } from './recorder.js';
 
@@ -23,20 +22,6 @@ const partitions = Array.from({ length: PARTITIONS }, (_, p) => p);
 
 async function writeEverywhere(batches: number): Promise<void> {
   await Promise.all(partitions.map((p) => recorder.writeMany(TOPIC, p, batches)));
-}
-
-/** The configuration that `lograft start` gives to a node. */
-function setShards(shards: number): void {
-  const path = join(cluster.dataDir, 'config.json');
-  const config = JSON.parse(readFileSync(path, 'utf8')) as { settings: Record<string, unknown> };
-  config.settings['num.shards'] = shards;
-  writeFileSync(path, JSON.stringify(config));
-}
-
-async function kill(id: number): Promise<void> {
-  const pid = cluster.pid(id);
-  cluster.signal(id, 'SIGKILL');
-  await waitFor(`node ${id} to be gone`, () => !isAlive(pid));
 }
 
 /** Epochs of all partitions; none may ever go down. */
@@ -60,8 +45,8 @@ for (const shards of [3, 2]) {
   test(`all nodes killed and started with ${shards} shards`, async () => {
     await writeEverywhere(3);
     const before = await epochs();
-    await Promise.all(cluster.nodeIds.map(kill));
-    setShards(shards);
+    await Promise.all(cluster.nodeIds.map((id) => killNode(cluster, id)));
+    changeSetting(cluster, 'num.shards', shards);
     await Promise.all(cluster.nodeIds.map((id) => cluster.startNode(id)));
     await writeEverywhere(3);
     mustNotFall(before, await epochs());
@@ -78,8 +63,8 @@ test('one node with another number of shards than its peers, while records flow'
     const writing = (async () => {
       while (isWriting) await writeEverywhere(1);
     })();
-    await kill(2);
-    setShards(shards);
+    await killNode(cluster, 2);
+    changeSetting(cluster, 'num.shards', shards);
     await cluster.startNode(2, '--wait-in-sync');
     assert.is((await askNode(cluster, 2)).counters.length, shards);
     isWriting = false;

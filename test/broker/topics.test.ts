@@ -6,12 +6,9 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createTopicsApi } from '#src/protocol/messages/create-topics.js';
 import { TestCluster } from '../support/cluster.js';
-import { isAlive } from '../support/command.js';
-import { parseAddress } from '../support/kafka-client.js';
-import { KafkaConnection } from '../support/kafka-connection.js';
 import { waitFor } from '../support/wait-for.js';
+import { createTopics, killNode } from './admin.js';
 import { askNode } from './node-facts.js';
 import { Recorder, waitInSync } from './recorder.js';
 
@@ -39,33 +36,17 @@ function folderOf(node: number, name: string): string {
 
 /** In several requests, so that the metadata log is cut more than once. */
 async function createMany(count: number): Promise<void> {
-  const leader = (await cluster.status()).controllerId;
-  const address = parseAddress(cluster.bootstrap[leader - 1] as string);
-  const connection = await KafkaConnection.open(address, 'topics');
-  const shape = { numPartitions: 1, replicationFactor: 3, assignments: [], configs: [] };
   for (let from = 0; from < count; from += PER_REQUEST) {
-    const topics = Array.from({ length: PER_REQUEST }, (_, i) => ({
-      name: `many-${from + i}`,
-      ...shape,
-    }));
-    const body = { topics, timeoutMs: 30_000 };
-    const answer = await connection.request(createTopicsApi, 4, body, 40_000);
-    assert.equal([...new Set(answer.topics.map(({ errorCode }) => errorCode))], [0]);
+    const names = Array.from({ length: PER_REQUEST }, (_, i) => `many-${from + i}`);
+    assert.equal(await createTopics(cluster, names, 30_000), [0]);
   }
-  connection.close();
-}
-
-async function kill(id: number): Promise<void> {
-  const pid = cluster.pid(id);
-  cluster.signal(id, 'SIGKILL');
-  await waitFor(`node ${id} to be gone`, () => !isAlive(pid));
 }
 
 test('a node misses a re-creation, new partitions, and hundreds of topics', async () => {
   await Promise.all([0, 1].map((p) => former.writeMany('again', p, 5)));
   await Promise.all([0, 1].map((p) => recorder.writeMany('stays', p, 3)));
   const { topicId: before } = await cluster.topic('again');
-  await kill(3);
+  await killNode(cluster, 3);
   await cluster.mustRun(['topic', 'delete', 'again']);
   await cluster.createTopic('again', 2);
   await cluster.mustRun(['topic', 'alter', 'grows', '-p', '5']);
@@ -103,7 +84,7 @@ test('the metadata log is bounded, and the node was sent a snapshot', () => {
 });
 
 test('folders that nobody knows are moved aside, shown, and kept', async () => {
-  await kill(1);
+  await killNode(cluster, 1);
   // One under a name of its own, one in the place of a replica, one that says nothing at all.
   const ghost = (name: string, topicId: string | null): void => {
     mkdirSync(folderOf(1, name), { recursive: true });

@@ -17,17 +17,26 @@ import { BrokerLog } from './broker-log.js';
 import { RawSocket, framed, request } from './raw-socket.js';
 
 const FRAME_TIMEOUT_MS = 1_500;
+const IDLE_MS_MAX = 4_000;
 const MIB = 1 << 20;
 
 const cluster = await TestCluster.start({
   nodes: 1,
-  settings: [`socket.frame.timeout.ms=${FRAME_TIMEOUT_MS}`, 'auto.create.topics.enable=false'],
+  settings: [
+    `socket.frame.timeout.ms=${FRAME_TIMEOUT_MS}`,
+    `connections.max.idle.ms=${IDLE_MS_MAX}`,
+    'auto.create.topics.enable=false',
+  ],
 });
 const port = cluster.basePort;
 const log = new BrokerLog(cluster.dataDir, 1);
 
 test.before.each(() => log.skip());
 test.after(() => cluster.down());
+
+/** Says nothing, from beginning to end. */
+const idle = await RawSocket.open(port);
+const idleSinceMs = performance.now();
 
 /** The broker answers a plain request, on a connection of its own. */
 async function serves(): Promise<void> {
@@ -177,6 +186,12 @@ test('promised bytes take no memory', async () => {
   assert.ok(grown < 30 * MIB, `${grown} bytes more for 200 promises of 90 MiB`);
   for (const socket of sockets) socket.destroy();
   await serves();
+});
+
+test('a connection without a request is closed after its time, without a word', async () => {
+  await idle.closed(2 * IDLE_MS_MAX);
+  assert.ok(performance.now() - idleSinceMs > IDLE_MS_MAX * 0.9);
+  assert.equal(log.lines(), []);
 });
 
 test('random bytes and spoilt requests: the broker stays alive', async () => {

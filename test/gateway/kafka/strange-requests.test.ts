@@ -21,6 +21,7 @@ import { Door, makeBatch, only } from '../../handlers/kit.js';
 import { messageValues } from '../../protocol/table-values.js';
 import { TestCluster } from '../../support/cluster.js';
 import { ConnectionLost } from '../../support/kafka-connection.js';
+import { waitFor } from '../../support/wait-for.js';
 import { RawSocket } from './raw-socket.js';
 
 const SEED = Number(process.env.LOGRAFT_TEST_SEED ?? 20_241_122);
@@ -29,7 +30,11 @@ const PER_VERSION = 25;
 /** Names that lead a request further than a random one would. */
 const WORDS = ['orders', '__consumer_offsets', 'group', '1', '', '__proto__', 'retention.ms', '-1'];
 
-const cluster = await TestCluster.start({ nodes: 1 });
+const CONNECTIONS_MAX = 40;
+const cluster = await TestCluster.start({
+  nodes: 1,
+  settings: [`max.connections=${CONNECTIONS_MAX}`],
+});
 const [address] = cluster.bootstrap as [string];
 const door = await Door.open(address);
 await door.createTopic('orders', 2);
@@ -185,6 +190,24 @@ test('config names that JavaScript knows too', async () => {
     });
     assert.is(only(altered.responses).errorCode, ERROR.INVALID_CONFIG, name);
   }
+});
+
+test('connections beyond the limit are closed, until others go', async () => {
+  const opening = Array.from({ length: CONNECTIONS_MAX + 20 }, () =>
+    RawSocket.open(cluster.basePort),
+  );
+  const sockets = await Promise.all(opening);
+  await waitFor('the last ones to be closed', () => sockets.filter((s) => s.isClosed).length > 19);
+  assert.ok(sockets.filter((s) => s.isClosed).length < 25);
+  assert.is((await door.produce('afterwards', 0, makeBatch())).errorCode, ERROR.NONE);
+  for (const socket of sockets) socket.destroy();
+  await waitFor('room', async () => {
+    const own = await Door.open(address);
+    const { errorCode } = await own
+      .produce('afterwards', 0, makeBatch())
+      .finally(() => own.close());
+    return errorCode === ERROR.NONE;
+  });
 });
 
 test.run();
