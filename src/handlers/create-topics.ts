@@ -7,7 +7,8 @@ import type {
   CreateTopicsResponse,
   createTopicsApi,
 } from '../protocol/messages/create-topics.js';
-import type { Handler } from './context.js';
+import { CONFIG_SOURCES } from './config-codes.js';
+import type { Handler, HandlerContext } from './context.js';
 import { answerControl } from './control-call.js';
 import { kafkaCode } from './error-code.js';
 
@@ -54,18 +55,35 @@ function newTopic(asked: TopicAsked): NewTopic {
   };
 }
 
-function describe(result: CreatedTopic): TopicResult {
+function describe(
+  context: HandlerContext,
+  request: CreateTopicsRequest,
+  result: CreatedTopic,
+): TopicResult {
+  const { name, topicId, error, message, partitions, replicationFactor } = result;
+  const asked = request.topics.find((topic) => topic.name === name);
   return {
-    name: result.name,
-    topicId: result.topicId ?? ZERO_UUID,
-    errorCode: kafkaCode(result.error ?? 'NONE'),
-    errorMessage: result.message,
-    numPartitions: result.partitions,
-    replicationFactor: result.replicationFactor,
-    configs: null,
+    name,
+    topicId: topicId ?? ZERO_UUID,
+    errorCode: kafkaCode(error ?? 'NONE'),
+    errorMessage: message,
+    numPartitions: partitions,
+    replicationFactor,
+    // The Java admin client reads them of every topic that was created (KIP-525).
+    configs: error === null && asked !== undefined ? configsOf(context, asked) : [],
   };
 }
 
+function configsOf(context: HandlerContext, asked: TopicAsked): TopicResult['configs'] {
+  return context.configs.topic(newTopic(asked).configs, null).map((entry) => ({
+    name: entry.name,
+    value: entry.value,
+    readOnly: entry.isReadOnly,
+    configSource: CONFIG_SOURCES[entry.source],
+    isSensitive: entry.isSensitive,
+  }));
+}
+
 function refused(name: string, errorCode: number, errorMessage: string | null): TopicResult {
-  return { name, topicId: ZERO_UUID, errorCode, errorMessage, configs: null };
+  return { name, topicId: ZERO_UUID, errorCode, errorMessage, configs: [] };
 }

@@ -1,31 +1,17 @@
 /** DescribeConfigs of topics and of this broker: values in force and where they come from. */
-import type { ConfigEntry, ConfigSource } from '../control/topic-config.js';
+import type { ConfigEntry } from '../control/topic-config.js';
 import type {
   DescribeConfigsRequest,
   DescribeConfigsResponse,
   describeConfigsApi,
 } from '../protocol/messages/describe-configs.js';
+import { CONFIG_SOURCES, CONFIG_TYPES } from './config-codes.js';
 import type { Handler, HandlerContext } from './context.js';
 import { kafkaCode } from './error-code.js';
 import { RESOURCE_BROKER, RESOURCE_TOPIC } from './resource-types.js';
 
 type Resource = DescribeConfigsRequest['resources'][number];
 type Result = DescribeConfigsResponse['results'][number];
-
-/** Kafka's numbers of where a value comes from and of what type it is. */
-const SOURCES: Readonly<Record<ConfigSource, number>> = {
-  DYNAMIC_TOPIC_CONFIG: 1,
-  STATIC_BROKER_CONFIG: 4,
-  DEFAULT_CONFIG: 5,
-};
-const TYPES: Readonly<Record<ConfigEntry['type'], number>> = {
-  boolean: 1,
-  string: 2,
-  int: 3,
-  long: 5,
-  double: 6,
-  list: 7,
-};
 
 export const describeConfigs: Handler<typeof describeConfigsApi> = (
   context,
@@ -44,16 +30,16 @@ export const describeConfigs: Handler<typeof describeConfigsApi> = (
       name: entry.name,
       value: entry.value,
       readOnly: entry.isReadOnly,
-      configSource: SOURCES[entry.source],
+      configSource: CONFIG_SOURCES[entry.source],
       isSensitive: entry.isSensitive,
       synonyms: request.includeSynonyms
         ? entry.synonyms.map(({ name, value, source }) => ({
             name,
             value,
-            source: SOURCES[source],
+            source: CONFIG_SOURCES[source],
           }))
         : [],
-      configType: TYPES[entry.type],
+      configType: CONFIG_TYPES[entry.type],
       documentation: request.includeDocumentation ? entry.documentation : null,
     }));
     return {

@@ -10,6 +10,7 @@ import { Child } from '../support/child.js';
 import { missingRdkafka } from '../support/clients.js';
 import { TestCluster } from '../support/cluster.js';
 import { testWith } from '../support/requires.js';
+import { waitFor } from '../support/wait-for.js';
 import { resumeAfterCoordinatorDeath, twoMembersAndADeath } from './group-scenarios.js';
 import { type RdConfig, type RdMessage, makeConsumer, makeProducer, settled } from './rdkafka.js';
 
@@ -43,6 +44,11 @@ async function produce(topic: string, records: readonly Outgoing[], config: RdCo
     producer.produce(topic, partition ?? null, Buffer.from(value), key ?? null);
   }
   await settled((done) => producer.flush(FLUSH_MS, done));
+  // Flushed means answered; the reports still come with the next polls.
+  await waitFor(
+    'a report for every record',
+    () => offsets.length + errors.length === records.length,
+  );
   await settled((done) => producer.disconnect(done));
   assert.equal(errors, []);
   return offsets;
