@@ -31,6 +31,7 @@ export function shardHandlerContext(options: ShardContextOptions): HandlerContex
       fetchBytesMax: settings['fetch.max.bytes'],
     },
     image: () => view.image,
+    isCurrent: () => view.isCurrent,
     leaders: () => view.leaders,
     controllerId: () => view.controllerId,
     partition: (group) => router.access(group),

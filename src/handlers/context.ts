@@ -69,6 +69,8 @@ export type HandlerContext = {
   readonly clock: Clock;
   readonly settings: HandlerSettings;
   image(): ClusterImage;
+  /** False while this broker starts: what the image lacks may well exist. */
+  isCurrent(): boolean;
   leaders(): LeaderTable;
   /** The controller as this node knows it; -1 for nobody. */
   controllerId(): NodeId;

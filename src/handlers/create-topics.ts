@@ -26,7 +26,10 @@ export const createTopics: Handler<typeof createTopicsApi> = (context, request, 
       { kind: 'createTopics', topics, isValidateOnly: request.validateOnly },
       timeoutMs,
     ),
-    (results) => respond({ topics: [...gapped, ...results.map(describe)] }),
+    (results) => {
+      const made = results.map((result) => describe(context, request, result));
+      respond({ topics: [...gapped, ...made] });
+    },
     (code, message) => {
       respond({ topics: [...gapped, ...topics.map(({ name }) => refused(name, code, message))] });
     },

@@ -10,6 +10,7 @@ import { fetchFailure } from '../partition/access.js';
 import type { FetchRequest, FetchResponse, fetchApi } from '../protocol/messages/fetch.js';
 import type { Handler, HandlerContext, RequestInfo } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
+import { unknownPartition } from './unknown-partition.js';
 
 type Wanted = {
   readonly topic: string;
@@ -114,7 +115,7 @@ class FetchPoll {
   #ask({ group, partition }: Wanted, found: Found, done: (outcome: FetchOutcome) => void): void {
     if (group === null) {
       found.asked.push(null);
-      done(fetchFailure('UNKNOWN_PARTITION'));
+      done(fetchFailure(unknownPartition(this.#context)));
       return;
     }
     const { bytesLeft, isEmpty } = found;

@@ -11,6 +11,7 @@ import {
 import type { Handler, HandlerContext } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
 import { gatherPartitions } from './gather.js';
+import { unknownPartition } from './unknown-partition.js';
 
 type Asked = ListOffsetsRequest['topics'][number]['partitions'][number];
 type Answered = ListOffsetsResponse['topics'][number]['partitions'][number];
@@ -32,7 +33,7 @@ function askOne(
   const { partitionIndex } = asked;
   const topic = context.image().topics.get(name);
   if (topic?.partitions[partitionIndex] === undefined) {
-    done({ partitionIndex, errorCode: kafkaCode('UNKNOWN_TOPIC_OR_PARTITION') });
+    done({ partitionIndex, errorCode: codeOf(unknownPartition(context)) });
     return;
   }
   const question = questionOf(asked.timestamp);

@@ -24,9 +24,34 @@ const AUTO_CREATE_WAIT_MS = 5_000;
 /** How long a client waits for the leaders of a topic that exists. */
 const LEADERS_WAIT_MS = 500;
 const LEADERS_POLL_MS = 20;
+/** How long a client waits for a broker that has just started. */
+const START_WAIT_MS = 5_000;
 
 export const metadata: Handler<typeof metadataApi> = (context, request, info, respond) => {
   const asked = askedTopics(request, info.apiVersion);
+  if (!context.isCurrent()) {
+    whenCurrent(context, () => answerAsked(context, request, asked, respond));
+    return;
+  }
+  answerAsked(context, request, asked, respond);
+};
+
+/** A broker that starts knows no topics yet: its clients wait, bounded, until it does. */
+function whenCurrent(context: HandlerContext, then: () => void): void {
+  const deadlineMs = context.clock.monotonicMs() + START_WAIT_MS;
+  const check = (): void => {
+    if (context.isCurrent() || context.clock.monotonicMs() >= deadlineMs) then();
+    else setTimeout(check, LEADERS_POLL_MS);
+  };
+  check();
+}
+
+function answerAsked(
+  context: HandlerContext,
+  request: MetadataRequest,
+  asked: readonly TopicAsked[] | null,
+  respond: (response: MetadataResponse) => void,
+): void {
   if (asked === null) {
     respond(
       describe(
@@ -52,7 +77,7 @@ export const metadata: Handler<typeof metadataApi> = (context, request, info, re
   } else {
     whenLed(context, asked, NOBODY_REFUSED, answer);
   }
-};
+}
 
 const NOBODY_REFUSED: ReadonlyMap<string, number> = new Map();
 
@@ -147,7 +172,8 @@ function describeAsked(
   }
   const topic = image.topics.get(name);
   if (topic !== undefined) return knownTopic(context, topic);
-  const errorCode = refused.get(name) ?? kafkaCode('UNKNOWN_TOPIC_OR_PARTITION');
+  const unknown = context.isCurrent() ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'LEADER_NOT_AVAILABLE';
+  const errorCode = refused.get(name) ?? kafkaCode(unknown);
   return { ...NO_TOPIC, errorCode, name };
 }
 

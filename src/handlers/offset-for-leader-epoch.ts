@@ -7,6 +7,7 @@ import type {
 import type { Handler, HandlerContext } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
 import { gatherPartitions } from './gather.js';
+import { unknownPartition } from './unknown-partition.js';
 
 type Asked = OffsetForLeaderEpochRequest['topics'][number]['partitions'][number];
 type Answered = OffsetForLeaderEpochResponse['topics'][number]['partitions'][number];
@@ -34,7 +35,7 @@ function askOne(
 ): void {
   const topic = context.image().topics.get(name);
   if (topic?.partitions[partition] === undefined) {
-    const errorCode = kafkaCode('UNKNOWN_TOPIC_OR_PARTITION');
+    const errorCode = codeOf(unknownPartition(context));
     done({ partition, errorCode, leaderEpoch: -1, endOffset: -1 });
     return;
   }

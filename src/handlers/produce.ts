@@ -5,6 +5,7 @@ import { produceFailure } from '../partition/access.js';
 import type { ProduceRequest, ProduceResponse, produceApi } from '../protocol/messages/produce.js';
 import { type Handler, type HandlerContext, HangUp } from './context.js';
 import { codeOf, kafkaCode } from './error-code.js';
+import { unknownPartition } from './unknown-partition.js';
 
 type PartitionResponse = ProduceResponse['responses'][number]['partitionResponses'][number];
 
@@ -47,7 +48,7 @@ function produceOne(
 ): void {
   const topic = context.image().topics.get(topicName);
   if (topic === undefined || topic.partitions[index] === undefined) {
-    done(produceFailure('UNKNOWN_PARTITION', null));
+    done(produceFailure(unknownPartition(context), null));
     return;
   }
   if (request.acks < -1 || request.acks > 1) {

@@ -11,7 +11,7 @@ import { BATCH_HEADER_BYTES, isSound, nextOffsetOf, readBatchHeader } from '#src
 import { iterateRecords } from '#src/records/records.js';
 import type { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
-import { sleep } from '../support/wait-for.js';
+import { sleep, waitFor } from '../support/wait-for.js';
 import type { History, Witness } from './checker.js';
 
 const FETCH_VERSION = 11;
@@ -33,6 +33,14 @@ export type Fetched = {
 };
 
 export type PartitionName = { readonly topic: string; readonly partition: number };
+
+/** Leaders may still move back to their preferred nodes: asks again, bounded. */
+function latestOffset(client: KafkaClient, { topic, partition }: PartitionName): Promise<number> {
+  return waitFor(`the end of ${topic}:${partition}`, async () => {
+    await client.refresh();
+    return client.latestOffset(topic, partition);
+  });
+}
 
 /** Reads one partition from the start for as long as it is not stopped. */
 export class Follower {
@@ -74,7 +82,7 @@ export async function readAll(
   witness: Witness,
 ): Promise<{ readonly logStartOffset: number; readonly highWatermark: number }> {
   const key = keyOf(name);
-  const highWatermark = await client.latestOffset(name.topic, name.partition);
+  const highWatermark = await latestOffset(client, name);
   const { logStartOffset } = await mustFetch(client, name, 0);
   history.startReading(key, logStartOffset);
   let offset = logStartOffset;
