@@ -210,6 +210,10 @@ test('CreateTopics: as assigned, with defaults, and only validated', async () =>
   const defaults = await create({ name: 'defaults', numPartitions: -1, replicationFactor: -1 });
   assert.equal([defaults.numPartitions, defaults.replicationFactor], [4, 3]);
   assert.is(defaults.errorMessage, null);
+  // The Java admin client reads them without asking whether they are there.
+  assert.ok(
+    defaults.configs?.some(({ name, value }) => name === 'cleanup.policy' && value !== null),
+  );
   assert.is((await create({ name: 'tried' }, true)).errorCode, ERROR.NONE);
   const all = await door.connection.request(metadataApi, 9, { topics: null });
   assert.not(all.topics.some(({ name }) => name === 'tried'));
