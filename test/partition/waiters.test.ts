@@ -11,7 +11,10 @@ test('the watermark ends exactly those at or below it', () => {
     waiters.add(target, Number.POSITIVE_INFINITY, (how) => ends.push([target, how]));
   }
   waiters.advance(4);
-  assert.equal(ends, [[3, 'reached'], [4, 'reached']]);
+  assert.equal(ends, [
+    [3, 'reached'],
+    [4, 'reached'],
+  ]);
   assert.is(waiters.size, 1);
 });
 
