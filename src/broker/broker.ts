@@ -53,6 +53,8 @@ export async function startBroker(config: BrokerConfig): Promise<RunningBroker> 
   try {
     return new Broker(config, directory);
   } catch (error) {
+    // No partition was opened yet: what was closed cleanly still is.
+    if (directory.isCleanStop) directory.markClean();
     directory.release();
     throw error;
   }

@@ -61,9 +61,13 @@ export class MetadataGroup {
       directory: folder,
       ...METADATA_GROUP,
       config: logConfigOf(METADATA_TOPIC, { 'segment.bytes': String(segmentBytes) }),
-      isCleanStop: directory.isCleanStop,
+      // Always looked through: it is short, and nobody may decide on damaged metadata.
+      isCleanStop: false,
       isPageCacheLost: directory.isPageCacheLost,
     });
+    for (const finding of this.log.findings) {
+      options.logger.warn({ ...finding }, 'metadata log recovered');
+    }
     this.#reserve = new MetadataReserve(disk, folder);
     this.control = new ControlPlane({
       self,

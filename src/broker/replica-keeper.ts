@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
 import { type GroupKey, groupText, type VoterId } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
-import { LEADER_NONE, type MonotonicMs, type TopicId } from '../base/units.js';
+import { LEADER_NONE, type MonotonicMs, type Offset, type TopicId } from '../base/units.js';
 import type { ClusterImage, TopicImage } from '../control/image.js';
 import { type LocalReplica, reconcile } from '../control/reconcile.js';
 import { effectiveConfigs, type TopicDefaults } from '../control/topic-config.js';
@@ -56,6 +56,8 @@ export class ReplicaKeeper {
   readonly #options: ReplicaKeeperOptions;
   readonly #queue = new Set<TopicId>();
   readonly #failures = new Map<string, Failure>();
+  /** Replicas to be opened without belief from an offset on. */
+  readonly #suspects = new Map<string, Offset>();
   #steps: Iterator<void> | null = null;
   #isScheduled = false;
   #retryAtMs: MonotonicMs = 0;
@@ -78,6 +80,13 @@ export class ReplicaKeeper {
     const { topicsById } = image;
     const gone = [...local.topicIds()].filter((topicId) => !topicsById.has(topicId));
     this.look([...gone, ...topicsById.keys()]);
+  }
+
+  /** Damage was found in a replica's batch at `from`: it is closed, and opened without belief. */
+  reopen(group: GroupKey, from: Offset): void {
+    this.#suspects.set(groupText(group), from);
+    this.#options.shard.close(group);
+    this.look([group.topicId]);
   }
 
   /** Now and then. */
@@ -168,7 +177,8 @@ export class ReplicaKeeper {
     const before = this.#failures.get(key);
     try {
       if (before !== undefined) this.#maybeClearPlace(before);
-      this.#options.shard.open(spec);
+      this.#options.shard.open({ ...spec, suspectFrom: this.#suspects.get(key) });
+      this.#suspects.delete(key);
       this.#failures.delete(key);
     } catch (error) {
       const { message } = error as Error;

@@ -203,6 +203,7 @@ class ShardThread {
         this.#reporter.note(partition);
         this.#groups.leadershipChanged(partition);
       },
+      onDamaged: (group, from) => this.#keeper.reopen(group, from),
       wantTurn: () => this.#turn.want(),
     });
   }

@@ -1,6 +1,6 @@
 /** What a replica's log is opened with. */
 import type { Clock } from '../base/clock.js';
-import type { TopicId } from '../base/units.js';
+import type { Offset, TopicId } from '../base/units.js';
 import type { Decompress } from '../records/records.js';
 import type { Disk } from './disk.js';
 import type { FileCache } from './file-cache.js';
@@ -20,6 +20,8 @@ export type PartitionLogOptions = {
   readonly isCleanStop: boolean;
   /** Another boot or mount than last time: what was not synced may be gone. */
   readonly isPageCacheLost: boolean;
+  /** A scrub found damage in the batch at this offset: from there on nothing is believed. */
+  readonly suspectFrom?: Offset | undefined;
   /** Shared by the logs of a shard, so that the bound on open files is theirs together. */
   readonly files?: FileCache;
   /** For searches by time in compressed batches; without it they answer with whole batches. */

@@ -25,6 +25,7 @@ import { FileCache } from './file-cache.js';
 import type { LogConfig } from './log-config.js';
 import { LogHealth } from './log-health.js';
 import { LogReader, type LogView } from './log-reader.js';
+import { LogScrub } from './log-scrub.js';
 import type {
   AppendHeader,
   LogRange,
@@ -54,6 +55,8 @@ export class PartitionLog {
   readonly directory: string;
   /** What recovery met when the log was opened. */
   readonly findings: readonly RecoveryFinding[];
+  /** For its owner to drive: looks for damage in what was there when the log was opened. */
+  readonly scrub: LogScrub;
   readonly #group: GroupKey;
   readonly #home: SegmentHome;
   readonly #wal: Wal;
@@ -99,7 +102,9 @@ export class PartitionLog {
     this.#state = recovered.state;
     this.#segments = new SegmentList(this.#home, recovered.segments);
     this.#logEnd = { offset: this.#segments.endOffset, marks: this.#state.endMarks };
-    this.#reader = new LogReader(this.#makeView(), options.decompress);
+    const view = this.#makeView();
+    this.#reader = new LogReader(view, options.decompress);
+    this.scrub = new LogScrub(view);
     this.#ledger = new SyncLedger({
       disk,
       wal,

@@ -42,10 +42,12 @@ export type ScanOptions = {
   readonly home: SegmentHome;
   readonly found: Found;
   readonly indexIntervalBytes: number;
+  /** Segments that end behind this offset are checked in any case. */
+  readonly suspectFrom?: Offset | undefined;
 };
 
 export function scanSegments(options: ScanOptions, findings: RecoveryFinding[]): ScannedLog {
-  const { home, found } = options;
+  const { home, found, suspectFrom = Number.POSITIVE_INFINITY } = options;
   const { start, promisedOffset } = found.state;
   const { kept, doomed } = splitAtStart(found);
   const segments: Segment[] = [];
@@ -67,7 +69,7 @@ export function scanSegments(options: ScanOptions, findings: RecoveryFinding[]):
     const segment = new Segment(home, baseOffset);
     segments.push(segment);
     const next = kept[i + 1];
-    const isChecked = i >= checkedFrom;
+    const isChecked = i >= checkedFrom || suspectFrom < (next ?? Number.POSITIVE_INFINITY);
     const believed = believedSummary(options, baseOffset, next, findings);
     if (isChecked || believed === null) {
       const cut = scanSegment(options, segment, isChecked, findings);

@@ -64,6 +64,7 @@ export type RecoveryOptions = {
   readonly home: SegmentHome;
   readonly isCleanStop: boolean;
   readonly isPageCacheLost: boolean;
+  readonly suspectFrom?: Offset | undefined;
 };
 
 export type RecoveredReplica = {
@@ -82,7 +83,9 @@ export function recoverReplica(options: RecoveryOptions): RecoveredReplica {
   const findings: RecoveryFinding[] = [];
   const found = findReplica(options, findings);
   const checkpointPromise = found.checkpoint?.state.promisedOffset ?? 0;
-  const clean = options.isCleanStop ? adoptClean(options, found) : null;
+  const { suspectFrom } = options;
+  const isBelieved = options.isCleanStop && suspectFrom === undefined;
+  const clean = isBelieved ? adoptClean(options, found) : null;
   if (clean !== null) {
     findings.push({ kind: 'clean-stop', detail: '' });
     const synced = { offset: endOffsetOf(clean), marks: found.state.endMarks };
@@ -90,7 +93,8 @@ export function recoverReplica(options: RecoveryOptions): RecoveredReplica {
     return { state, segments: clean, findings, synced, checkpointPromise, isClean: true };
   }
   const indexIntervalBytes = options.config.indexIntervalBytes;
-  const scanned = scanSegments({ home: options.home, found, indexIntervalBytes }, findings);
+  const scan = { home: options.home, found, indexIntervalBytes, suspectFrom };
+  const scanned = scanSegments(scan, findings);
   return new Repair(options, found, scanned, findings).run();
 }
 

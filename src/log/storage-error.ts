@@ -1,5 +1,6 @@
-/** Turns errno errors of a disk into the two codes that the rooms above know. */
+/** What a disk does to a log, in the codes that the rooms above know. */
 import { LograftError } from '../base/errors.js';
+import type { Offset } from '../base/units.js';
 
 export function storageError(error: unknown, what: string): LograftError {
   if (error instanceof LograftError) return error;
@@ -15,4 +16,18 @@ export function storageError(error: unknown, what: string): LograftError {
 /** As {@link storageError} for errors of the disk; a broken promise inside stays what it is. */
 export function asStorageError(error: unknown, what: string): unknown {
   return (error as NodeJS.ErrnoException).code === undefined ? error : storageError(error, what);
+}
+
+/** A batch is not what was appended; a log opened with `suspectFrom` believes nothing behind it. */
+export class DamagedLogError extends LograftError {
+  readonly offset: Offset;
+
+  constructor(offset: Offset) {
+    super(
+      'CORRUPT',
+      `damaged bytes in the batch at offset ${offset}`,
+      'a peer repairs the replica',
+    );
+    this.offset = offset;
+  }
 }

@@ -3,11 +3,12 @@
  * headers of the log. The log is the truth; the file only saves the reading. Shard thread, start
  * and stop, and rarely after a deep truncation.
  */
-import { assert } from '../base/assert.js';
+import { LograftError } from '../base/errors.js';
 import { readWhole, writeAtomically } from '../base/small-file.js';
 import { walkBatches } from '../log/batch-walk.js';
 import type { Disk } from '../log/disk.js';
 import type { PartitionLog } from '../log/partition-log.js';
+import { DamagedLogError } from '../log/storage-error.js';
 import {
   BATCH_BASE_SEQUENCE,
   BATCH_LAST_OFFSET_DELTA,
@@ -18,6 +19,7 @@ import {
   readBatchHeader,
 } from '../native/batch.js';
 import { crc32c } from '../native/crc32c.js';
+import { nextOffsetOf } from '../records/batch.js';
 import { parseProducers, serialiseProducers } from './producer-snapshot.js';
 import { type ProducerBatch, ProducerState } from './producer-state.js';
 
@@ -50,18 +52,33 @@ export function saveProducers(disk: Disk, log: PartitionLog, producers: Producer
   writeAtomically(disk, log.directory, SNAPSHOT, serialiseProducers(producers, crc32c));
 }
 
-/** Reads every batch header of the log into an empty state. */
+/**
+ * Reads every batch header of the log into an empty state. Throws DamagedLogError where one batch
+ * does not follow on the other: after a clean stop nobody has looked at them yet.
+ */
 export function replayProducers(disk: Disk, log: PartitionLog, producers: ProducerState): void {
   const end = log.logEnd.offset;
-  for (let offset = log.logStart.offset; offset < end; ) {
-    const range = log.locate(offset, REPLAY_BYTES, end);
-    assert(range !== null, 'a log has batches up to its end', { offset, end });
-    const file = { fd: range.fd, path: log.directory };
-    walkBatches(disk, file, range.filePosition, range.filePosition + range.length, (header) => {
-      producers.replayed(header, header.baseOffset);
-      return true;
-    });
-    offset = range.nextOffset;
+  let offset = log.logStart.offset;
+  let before = offset;
+  try {
+    while (offset < end) {
+      const range = log.locate(offset, REPLAY_BYTES, end);
+      if (range === null) throw new DamagedLogError(before);
+      const file = { fd: range.fd, path: log.directory };
+      let expected = range.baseOffset;
+      walkBatches(disk, file, range.filePosition, range.filePosition + range.length, (header) => {
+        if (header.baseOffset !== expected) throw new DamagedLogError(before);
+        before = expected;
+        expected = nextOffsetOf(header);
+        producers.replayed(header, header.baseOffset);
+        return true;
+      });
+      if (expected !== range.nextOffset) throw new DamagedLogError(before);
+      offset = expected;
+    }
+  } catch (error) {
+    const isUnreadable = error instanceof LograftError && error.code === 'CORRUPT';
+    throw isUnreadable ? new DamagedLogError(before) : error;
   }
 }
 

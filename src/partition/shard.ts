@@ -7,11 +7,12 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { type GroupKey, groupText, type VoterId } from '../base/group.js';
 import type { Prng } from '../base/prng.js';
-import type { MonotonicMs, NodeId } from '../base/units.js';
+import type { MonotonicMs, NodeId, Offset } from '../base/units.js';
 import type { Disk } from '../log/disk.js';
 import { FileCache } from '../log/file-cache.js';
 import { logConfigOf } from '../log/log-config.js';
 import { PartitionLog } from '../log/partition-log.js';
+import { DamagedLogError } from '../log/storage-error.js';
 import type { Wal } from '../log/wal.js';
 import type { Logger } from '../observability/logger.js';
 import type { RaftMessage } from '../raft/messages.js';
@@ -26,6 +27,8 @@ import type { PartitionFacts } from './access.js';
 import { appendRulesOf, minInSyncOf } from './append-rules.js';
 import { Partition } from './partition.js';
 import { openProducers, saveProducers } from './producer-recovery.js';
+import type { ProducerState } from './producer-state.js';
+import { Scrubber } from './scrubber.js';
 
 /** What the cluster image says of one partition that lives here; `configs` are those in force. */
 export type PartitionSpec = {
@@ -34,6 +37,8 @@ export type PartitionSpec = {
   readonly isInternal: boolean;
   readonly configs: Readonly<Record<string, string>>;
   readonly voters: readonly VoterId[];
+  /** What lies at or behind this offset is damaged: see {@link ShardOptions.onDamaged}. */
+  readonly suspectFrom?: Offset | undefined;
 };
 
 export type ShardOptions = {
@@ -57,6 +62,8 @@ export type ShardOptions = {
   readonly retentionCheckMs: number;
   /** Role, epoch or serving state of a partition changed. */
   readonly onLeadership: (partition: Partition) => void;
+  /** Close the replica and open it again with `suspectFrom`: its peers will repair it. */
+  readonly onDamaged: (group: GroupKey, from: Offset) => void;
   /** Something wants the turn to end soon although no frame came (a sync, a timer, a port). */
   readonly wantTurn: () => void;
 };
@@ -79,6 +86,7 @@ export class Shard {
   readonly #partitions = new Map<string, Partition>();
   /** Open files of all logs of this shard, bounded together. */
   readonly #files: FileCache;
+  readonly #scrubber: Scrubber;
   #dirty: Partition[] = [];
   readonly #isDirty = new Set<Partition>();
   #isDiskFull = false;
@@ -90,6 +98,7 @@ export class Shard {
   constructor(options: ShardOptions) {
     this.#options = options;
     this.#files = new FileCache(options.disk, options.clock);
+    this.#scrubber = new Scrubber(options);
     const nowMs = options.clock.monotonicMs();
     this.#nextRetentionMs = nowMs + options.retentionCheckMs;
     this.#nextCheckpointMs = nowMs + CHECKPOINT_MS;
@@ -112,28 +121,9 @@ export class Shard {
   open(spec: PartitionSpec): Partition {
     const key = groupText(spec.group);
     assert(!this.#partitions.has(key), 'a partition is opened once', { key });
-    const { disk, wal, clock, self, logger, isCleanStop, isPageCacheLost } = this.#options;
+    const { disk, wal, clock, self } = this.#options;
     const { group, topic } = spec;
-    const log = PartitionLog.open({
-      disk,
-      wal,
-      clock,
-      directory: this.folderOf(topic, group.partition),
-      topicId: group.topicId,
-      partition: group.partition,
-      config: logConfigOf(topic, spec.configs),
-      isCleanStop,
-      isPageCacheLost,
-      files: this.#files,
-    });
-    for (const finding of log.findings) {
-      if (finding.kind !== 'clean-stop')
-        logger.warn({ topic, ...group, ...finding }, 'log recovered');
-    }
-    const producers = openProducers(disk, log, {
-      expirationMs: this.#options.producerExpirationMs,
-      isCleanStop,
-    });
+    const { log, producers } = this.#openLog(spec);
     // Raft's words reach the partition that is made from this very replica.
     const later: { partition: Partition | null } = { partition: null };
     const told = (): Partition => {
@@ -181,8 +171,43 @@ export class Shard {
     });
     later.partition = partition;
     this.#partitions.set(key, partition);
+    this.#scrubber.add(partition);
     this.#markDirty(partition);
     return partition;
+  }
+
+  /** Damage that shows when a log is opened is left to the peers to repair, as the scrub's is. */
+  #openLog(spec: PartitionSpec): { log: PartitionLog; producers: ProducerState } {
+    const { disk, wal, clock, logger, isCleanStop, isPageCacheLost } = this.#options;
+    const { group, topic, suspectFrom } = spec;
+    const log = PartitionLog.open({
+      disk,
+      wal,
+      clock,
+      directory: this.folderOf(topic, group.partition),
+      topicId: group.topicId,
+      partition: group.partition,
+      config: logConfigOf(topic, spec.configs),
+      isCleanStop,
+      isPageCacheLost,
+      suspectFrom,
+      files: this.#files,
+    });
+    for (const finding of log.findings) {
+      if (finding.kind !== 'clean-stop')
+        logger.warn({ topic, ...group, ...finding }, 'log recovered');
+    }
+    const expirationMs = this.#options.producerExpirationMs;
+    try {
+      return { log, producers: openProducers(disk, log, { expirationMs, isCleanStop }) };
+    } catch (error) {
+      log.closeAbruptly();
+      const isKnown = suspectFrom !== undefined;
+      if (isKnown || !(error instanceof DamagedLogError)) throw error;
+      const { offset } = error;
+      logger.error({ topic, ...group, offset }, 'damaged bytes in the log');
+      return this.#openLog({ ...spec, suspectFrom: offset });
+    }
   }
 
   /** New topic configs in force. */
@@ -198,6 +223,7 @@ export class Shard {
     const partition = this.find(group);
     if (partition === undefined) return;
     this.#partitions.delete(groupText(group));
+    this.#scrubber.remove(partition);
     partition.failed('the partition was deleted');
     partition.replica.close();
     partition.log.closeAbruptly();
@@ -243,6 +269,7 @@ export class Shard {
       if (partition.failure === null) partition.replica.tick();
       partition.expire(nowMs);
     }
+    this.#scrubber.tick();
     if (nowMs >= this.#nextDiskCheckMs) this.#checkDisk(nowMs);
     if (nowMs >= this.#nextRetentionMs) this.#retain(nowMs);
     if (nowMs >= this.#nextCheckpointMs) this.#checkpoint(nowMs);

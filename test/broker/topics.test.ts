@@ -12,7 +12,7 @@ import { createTopics, killNode } from './admin.js';
 import { askNode } from './node-facts.js';
 import { Recorder, waitInSync } from './recorder.js';
 
-const MANY = 400;
+const MANY = 320;
 const PER_REQUEST = 80;
 const GHOST_ID = 'GGGGGGGGGGGGGGGGGGGGGA';
 

@@ -52,6 +52,7 @@ export type OpenOptions = {
   readonly config?: Partial<LogConfig>;
   readonly topicId?: string;
   readonly clock?: Clock;
+  readonly suspectFrom?: number | undefined;
 };
 
 /** A replica and its write-ahead log on one disk, opened again and again by a test. */
@@ -81,6 +82,7 @@ export class Bench {
       clock: options.clock ?? new HandClock(),
       isCleanStop: options.isCleanStop ?? false,
       isPageCacheLost: options.isPageCacheLost ?? false,
+      suspectFrom: options.suspectFrom,
     });
     return this;
   }

@@ -9,6 +9,7 @@ import {
   saveProducers,
 } from '#src/partition/producer-recovery.js';
 import { ProducerState } from '#src/partition/producer-state.js';
+import { DamagedLogError } from '#src/log/storage-error.js';
 import { stampBatch } from '#src/native/batch.js';
 import { readBatchHeader } from '#src/records/batch.js';
 import { makeBatch } from '../handlers/kit.js';
@@ -16,6 +17,7 @@ import { MemoryDisk } from '../log/memory-disk.js';
 import { Bench, DIRECTORY } from '../log/support.js';
 
 const EXPIRATION = { expirationMs: 86_400_000 };
+const SECOND_BATCH = makeBatch({}).length;
 const SNAPSHOT = `${DIRECTORY}/producer-state`;
 
 /** A log of two producers' batches in small segments, and the state that followed along. */
@@ -103,6 +105,25 @@ test('a deep truncation: what is read again is what was there', () => {
   replayProducers(disk, bench.log, state);
   assert.equal(verdicts(state), verdicts(expected));
   append(bench, state, 1, 10);
+});
+
+/** Where the header says which offsets a batch has and how long it is. */
+const SHAPE_BYTES = [4, 5, 6, 7, 8, 9, 10, 11, 16, 23, 24, 25, 26];
+
+test('rot in a header that shapes the log is found while the headers are read', () => {
+  for (const position of SHAPE_BYTES) {
+    const { disk, bench } = written(60);
+    bench.closeCleanly();
+    disk.flipBit(`${DIRECTORY}/00000000000000000000.log`, SECOND_BATCH + position, 4);
+    const { log } = new Bench(disk).open({ isCleanStop: true });
+    try {
+      replayProducers(disk, log, new ProducerState(EXPIRATION));
+      assert.unreachable(`byte ${position} of the header`);
+    } catch (error) {
+      assert.instance(error, DamagedLogError, `byte ${position}: ${(error as Error).stack}`);
+      assert.ok((error as DamagedLogError).offset <= 1, `byte ${position}`);
+    }
+  }
 });
 
 test.run();

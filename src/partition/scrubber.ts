@@ -1,0 +1,94 @@
+/**
+ * Looks through the logs of a shard once after they were opened, a piece each tick. Promise: a
+ * replica whose bytes have changed is handed to its owner for repair, but only while another
+ * replica leads, so that nothing is given up that nobody else could give back. Shard thread.
+ */
+import type { Clock } from '../base/clock.js';
+import { LograftError } from '../base/errors.js';
+import type { GroupKey } from '../base/group.js';
+import { LEADER_NONE, type MonotonicMs, type Offset } from '../base/units.js';
+import type { Logger } from '../observability/logger.js';
+import type { Partition } from './partition.js';
+
+export type ScrubberOptions = {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The replica is to be opened again, and to believe nothing from the batch at `from` on. */
+  readonly onDamaged: (group: GroupKey, from: Offset) => void;
+};
+
+/** Bytes of all logs together that are looked at in one tick. */
+const TICK_BYTES = 256 << 10;
+const HAND_OVER_MS = 1_000;
+
+export class Scrubber {
+  readonly #options: ScrubberOptions;
+  readonly #waiting = new Set<Partition>();
+  readonly #damaged = new Map<Partition, Offset>();
+  #handOverAtMs: MonotonicMs = 0;
+
+  constructor(options: ScrubberOptions) {
+    this.#options = options;
+  }
+
+  add(partition: Partition): void {
+    this.#waiting.add(partition);
+  }
+
+  remove(partition: Partition): void {
+    this.#waiting.delete(partition);
+    this.#damaged.delete(partition);
+  }
+
+  tick(): void {
+    let bytes = 0;
+    for (const partition of this.#waiting) {
+      if (partition.failure !== null) this.remove(partition);
+      else bytes += this.#tryLook(partition, TICK_BYTES - bytes);
+      if (bytes >= TICK_BYTES) break;
+    }
+    if (this.#damaged.size > 0) this.#repair();
+  }
+
+  /** A disk that cannot be read now says so again to those who need the bytes. */
+  #tryLook(partition: Partition, bytesMax: number): number {
+    try {
+      return this.#look(partition, bytesMax);
+    } catch (error) {
+      if (!(error instanceof LograftError)) throw error;
+      const { group, topic } = partition;
+      this.#options.logger.error({ topic, ...group, error: error.message }, 'log cannot be read');
+      this.#waiting.delete(partition);
+      return 0;
+    }
+  }
+
+  #look(partition: Partition, bytesMax: number): number {
+    const { log, group, topic } = partition;
+    let bytes = 0;
+    while (bytes < bytesMax && !log.scrub.isDone) bytes += log.scrub.step(bytesMax - bytes);
+    if (!log.scrub.isDone) return bytes;
+    this.#waiting.delete(partition);
+    const { finding } = log.scrub;
+    if (finding === null) return bytes;
+    this.#options.logger.error({ topic, ...group, ...finding }, 'damaged bytes in the log');
+    this.#damaged.set(partition, finding.offset);
+    return bytes;
+  }
+
+  #repair(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isHandOverDue = nowMs >= this.#handOverAtMs;
+    if (isHandOverDue) this.#handOverAtMs = nowMs + HAND_OVER_MS;
+    for (const [partition, from] of this.#damaged) {
+      const { replica, group, failure } = partition;
+      if (failure !== null) this.remove(partition);
+      else if (replica.role === 'leader') {
+        if (isHandOverDue) replica.transferLeadership();
+      } else if (replica.leaderId !== LEADER_NONE) {
+        this.remove(partition);
+        this.#options.onDamaged(group, from);
+      }
+    }
+  }
+}
