@@ -216,6 +216,16 @@ Napi::Value SetFrameDeadline(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value SetSendBuffer(const Napi::CallbackInfo& info) {
+  Args args(info);
+  SocketLayer* layer = LayerOf(&args);
+  const ConnectionId id = args.Uint32(1);
+  const int64_t bytes = args.Integer(2, 1);
+  if (!args.ok() || layer == nullptr) return info.Env().Undefined();
+  layer->SetSendBuffer(id, static_cast<uint32_t>(bytes > INT32_MAX ? INT32_MAX : bytes));
+  return info.Env().Undefined();
+}
+
 Napi::Value SetReading(const Napi::CallbackInfo& info) {
   Args args(info);
   SocketLayer* layer = LayerOf(&args);
@@ -303,6 +313,7 @@ void RegisterSockets(Napi::Env env, Napi::Object exports) {
   Export<OutboundBytes>(env, exports, "socketsOutboundBytes");
   Export<SetFrameBytesMax>(env, exports, "socketsSetFrameBytesMax");
   Export<SetFrameDeadline>(env, exports, "socketsSetFrameDeadline");
+  Export<SetSendBuffer>(env, exports, "socketsSetSendBuffer");
   Export<SetReading>(env, exports, "socketsSetReading");
   Export<RemoteAddress>(env, exports, "socketsRemoteAddress");
   Export<CloseConnection>(env, exports, "socketsClose");

@@ -117,6 +117,7 @@ class SocketLayer {
 
   void SetFrameBytesMax(ConnectionId id, uint32_t bytes);
   void SetFrameDeadline(ConnectionId id, uint32_t ms);
+  void SetSendBuffer(ConnectionId id, uint32_t bytes);
   void SetReading(ConnectionId id, bool is_reading);
   std::string RemoteAddress(ConnectionId id) const;
   void Close(ConnectionId id);

@@ -261,6 +261,12 @@ void SocketLayer::SetFrameDeadline(ConnectionId id, uint32_t ms) {
   if (ms > 0) RunTimerEvery(std::clamp(ms / 4, kTimerMsMin, kTimerMsMax));
 }
 
+// A wish: the connection works with whatever the kernel makes of it.
+void SocketLayer::SetSendBuffer(ConnectionId id, uint32_t bytes) {
+  const Connection* c = Find(id);
+  if (c != nullptr) platform::SetSendBuffer(c->fd, static_cast<int>(bytes));
+}
+
 // Starts the timer, or makes it faster.
 void SocketLayer::RunTimerEvery(uint32_t ms) {
   if (timer_interval_ms_ != 0 && timer_interval_ms_ <= ms) return;

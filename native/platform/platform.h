@@ -51,6 +51,9 @@ int Accept(int listener);
 // Non-blocking mode and the options every connection of ours has.
 int PrepareConnection(int fd);
 
+// How many sent bytes the kernel keeps for a socket; 0 or an errno.
+int SetSendBuffer(int fd, int bytes);
+
 // Sends without SIGPIPE; `more_follows` asks the kernel to wait with a short last packet. Bytes or
 // a negative errno.
 ssize_t Send(int fd, iovec* parts, size_t count, bool more_follows);

@@ -229,6 +229,13 @@ const CLIENT_SETTINGS = {
     { min: 1 * KIB, max: INT32_MAX },
     'A request larger than this closes its connection.',
   ),
+  'socket.send.buffer.bytes': whole(
+    'bytes',
+    100 * KIB,
+    { min: -1 },
+    "What the kernel may hold of a connection's answers: more costs near readers speed, less costs " +
+      'far ones; -1 leaves it to the system.',
+  ),
   'socket.frame.timeout.ms': whole(
     'ms',
     60_000,

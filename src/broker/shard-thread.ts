@@ -120,6 +120,7 @@ class ShardThread {
       context: this.#makeContext(others),
       logger: this.#logger,
       requestBytesMax: settings['socket.request.max.bytes'],
+      sendBufferBytes: settings['socket.send.buffer.bytes'],
       frameMsMax: settings['socket.frame.timeout.ms'],
       connectionsMax: Math.ceil(settings['max.connections'] / shards),
       idleMsMax: settings['connections.max.idle.ms'],

@@ -191,6 +191,11 @@ export class SocketLayer {
     native.socketsSetFrameDeadline(this.#handle, connId, ms);
   }
 
+  /** How many bytes on their way to the peer the kernel may hold; without it the kernel decides. */
+  setSendBufferBytes(connId: ConnectionId, bytes: number): void {
+    native.socketsSetSendBuffer(this.#handle, connId, bytes);
+  }
+
   /** No more reads until `resumeReading`; frames already read in this turn are still delivered. */
   pauseReading(connId: ConnectionId): void {
     native.socketsSetReading(this.#handle, connId, false);

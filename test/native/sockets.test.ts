@@ -116,6 +116,27 @@ test('the largest length may differ per connection', () =>
     peer.end();
   }));
 
+test('a small send buffer leaves the bytes for a peer that does not read with us', () =>
+  withLayers(async (open) => {
+    const queued = async (sendBufferBytes: number): Promise<number> => {
+      const server: Recorder = open({
+        onOpened: (id) => {
+          server.layer.setSendBufferBytes(id, sendBufferBytes);
+          server.layer.write(id, Buffer.alloc(8 << 20));
+        },
+      });
+      const peer = await Peer.open(server.listen());
+      peer.socket.pause();
+      await soon('the connection', () => server.opened.length === 1);
+      const bytes = (): number => server.layer.outboundBytes(server.opened[0] as number);
+      await soon('the first bytes to leave', () => bytes() < 8 << 20);
+      peer.end();
+      return bytes();
+    };
+    const [small, large] = [await queued(16 << 10), await queued(2 << 20)];
+    assert.ok(small > large + (1 << 20), `${small} and ${large} bytes wait`);
+  }));
+
 test('a frame that never completes meets its deadline, an idle connection does not', () =>
   withLayers(async (open) => {
     const server: Recorder = open({

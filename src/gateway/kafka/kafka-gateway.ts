@@ -57,6 +57,8 @@ export type KafkaGatewayOptions = {
   readonly logger: Logger;
   /** socket.request.max.bytes */
   readonly requestBytesMax: number;
+  /** socket.send.buffer.bytes; -1 leaves it to the system. */
+  readonly sendBufferBytes: number;
   /** socket.frame.timeout.ms */
   readonly frameMsMax: number;
   /** This shard's part of max.connections */
@@ -81,15 +83,17 @@ export class KafkaGateway {
 
   /** Takes a connected client socket. */
   adopt(fd: number): void {
-    const { sockets, logger, requestBytesMax, frameMsMax, connectionsMax } = this.#options;
+    const { sockets, logger, connectionsMax } = this.#options;
     const id = sockets.adopt(fd);
     if (this.#connections.size >= connectionsMax) {
       logger.warn({ connections: this.#connections.size }, 'too many client connections');
       sockets.close(id);
       return;
     }
+    const { requestBytesMax, frameMsMax, sendBufferBytes } = this.#options;
     sockets.setFrameBytesMax(id, requestBytesMax);
     sockets.setFrameDeadlineMs(id, frameMsMax);
+    if (sendBufferBytes > 0) sockets.setSendBufferBytes(id, sendBufferBytes);
     const host = sockets.remoteAddress(id).replace(/:\d+$/, '');
     const connection: Connection = {
       id,
