@@ -233,8 +233,8 @@ const CLIENT_SETTINGS = {
     'bytes',
     100 * KIB,
     { min: -1 },
-    "What the kernel may hold of a connection's answers: more costs near readers speed, less costs " +
-      'far ones; -1 leaves it to the system.',
+    'What the kernel may hold of the answers of a connection: more slows readers nearby, less ' +
+      'those far away; -1 leaves it to the system.',
   ),
   'socket.frame.timeout.ms': whole(
     'ms',
