@@ -67,6 +67,7 @@ javaTest('every codec passes through as the producer compressed it', async () =>
     await java('bulk', topic, '1000', codec);
     assert.equal(valuesOf(await java('read', topic, '1000')), numbered(1000), codec);
     assert.equal(await storedCodecs(running().bootstrap, topic), [codec]);
+    assert.equal((await running().consumed(topic)).sort(), numbered(1000).sort(), `own ${codec}`);
   }
 });
 

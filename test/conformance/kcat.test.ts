@@ -81,6 +81,7 @@ kcatTest('every codec passes through as the producer compressed it', async () =>
     await kcat(['-t', topic, '-P', '-z', codec, '-X', 'linger.ms=50'], numbers(5_000));
     assert.equal(sortedNumbers(await readTopic(topic)), ONE_TO(5_000), codec);
     assert.equal(await storedCodecs(running().bootstrap, topic), [codec]);
+    assert.equal(sortedNumbers(await running().consumed(topic)), ONE_TO(5_000), `own ${codec}`);
   }
 });
 

@@ -96,6 +96,12 @@ export class TestCluster {
     return lograft([...args, '--data', this.dataDir], options);
   }
 
+  /** The values of a topic, one a line, as `lograft consume` prints them. */
+  async consumed(topic: string): Promise<string[]> {
+    const { stdout } = await this.mustRun(['consume', topic, '-o', 'beginning', '-e']);
+    return stdout.split('\n').slice(0, -1);
+  }
+
   async mustRun(args: readonly string[], options?: CommandOptions): Promise<CommandResult> {
     const result = await this.run(args, options);
     if (result.status === 0) return result;
