@@ -214,6 +214,13 @@ test('package.json pins versions and runs nothing at install', () => {
 });
 
 /** `npm ci` refuses a lock that lacks an optional package of any platform. */
+test('a script hands its process over, so that a signal to npm reaches the command', () => {
+  const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> };
+  const commands = Object.entries(scripts).filter(([, line]) => line.includes('node dist/'));
+  assert.ok(commands.length > 4);
+  none(commands.filter(([, line]) => !line.startsWith('exec ')).map(([name]) => name));
+});
+
 test('package-lock.json is complete', () => {
   type Entry = { readonly [kind: string]: Readonly<Record<string, string>> | undefined };
   const { packages } = JSON.parse(readText('package-lock.json')) as {
