@@ -54,12 +54,15 @@ export class Reader {
     return this.#int32At(this.#take(4));
   }
 
-  /** Refuses what a number cannot hold exactly: such an offset or timestamp is a lie anyway. */
+  /**
+   * What a number cannot hold exactly is read as the nearest that it can: no offset, time or id of
+   * ours lies there, and `Long.MAX_VALUE` as "for ever" keeps its meaning.
+   */
   int64(): number {
     const at = this.#take(8);
     const value = this.#int32At(at) * 2 ** 32 + (this.#int32At(at + 4) >>> 0);
-    if (!Number.isSafeInteger(value)) throw this.#error('int64 outside the safe range', at);
-    return value;
+    if (value > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
+    return value < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : value;
   }
 
   /** At most five bytes and 32 bits. */

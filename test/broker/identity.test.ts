@@ -5,6 +5,7 @@
  */
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -85,6 +86,17 @@ test('a directory of another node, of nobody, or with a damaged meta.properties'
   mustRefuse(await broker(2, copy, port), /meta\.properties/);
   rmSync(path);
   mustRefuse(await broker(2, copy, port), /meta\.properties/);
+});
+
+test('a directory without its write-ahead log: a node that forgot its votes must not vote', async () => {
+  const own = join(cluster.dataDir, 'node-2/wal');
+  renameSync(own, `${own}-kept`);
+  mustRefuse(
+    await broker(2, cluster.dataDir, await freeBasePort()),
+    /node-2 holds logs but no wal/,
+  );
+  assert.not(existsSync(own), 'nothing was made in its place');
+  renameSync(`${own}-kept`, own);
 });
 
 test('a lost cluster.id is learnt again: the directory id proves whose it is', async () => {
