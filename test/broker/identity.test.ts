@@ -88,7 +88,7 @@ test('a directory of another node, of nobody, or with a damaged meta.properties'
   mustRefuse(await broker(2, copy, port), /meta\.properties/);
 });
 
-test('a directory without its write-ahead log: a node that forgot its votes must not vote', async () => {
+test('a directory without its write-ahead log: who forgot his votes must not vote', async () => {
   const own = join(cluster.dataDir, 'node-2/wal');
   renameSync(own, `${own}-kept`);
   mustRefuse(
