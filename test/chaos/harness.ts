@@ -5,13 +5,15 @@
  * through Kafka, the cluster is stopped, and the files of all nodes are compared.
  */
 import { Prng } from '#src/base/prng.js';
-import type { TestCluster } from '../support/cluster.js';
+import { TestCluster } from '../support/cluster.js';
+import { ClusterLaunch } from '../support/cluster-launch.js';
 import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
 import { AckGaps } from './ack-gaps.js';
 import { History, type Readable, type Violation, Witness } from './checker.js';
-import { type Fault, type FaultKind, applyFault, isMajorityHit, planFaults } from './faults.js';
+import type { Fault, FaultKind } from './faults/fault.js';
+import { planFaults } from './faults/registry.js';
 import { Follower, type PartitionName, keyOf, readAll } from './reader.js';
 import { compareReplicas } from './replicas.js';
 import { Writer } from './writer.js';
@@ -40,6 +42,8 @@ export type ChaosResult = {
   readonly changed: number;
   readonly duplicated: number;
   readonly faults: Readonly<Record<string, number>>;
+  /** By kind: how often the system itself counted that it happened. */
+  readonly proofs: Readonly<Record<string, number>>;
   readonly gapsMs: { readonly p50: number; readonly p99: number };
   readonly ok: boolean;
 };
@@ -52,7 +56,22 @@ const CATCH_UP_MS = 60_000;
 const REPLICA_LAG_MS = 2_000;
 
 /** Broker settings that a cluster under test must have. */
-export const CHAOS_SETTINGS: readonly string[] = [`replica.lag.time.max.ms=${REPLICA_LAG_MS}`];
+const CHAOS_SETTINGS: readonly string[] = [`replica.lag.time.max.ms=${REPLICA_LAG_MS}`];
+
+/** A cluster whose nodes are started as all of the kinds need it. */
+export async function startChaosCluster(
+  kinds: readonly FaultKind[],
+  settings: readonly string[] = [],
+): Promise<TestCluster> {
+  const launch = await ClusterLaunch.make();
+  try {
+    for (const kind of kinds) await kind.prepareCluster?.(launch);
+    return await TestCluster.start({ launch, settings: [...CHAOS_SETTINGS, ...settings] });
+  } catch (error) {
+    launch.release();
+    throw error;
+  }
+}
 
 export async function runChaos(cluster: TestCluster, options: ChaosOptions): Promise<ChaosResult> {
   const run = new ChaosRun(cluster, options);
@@ -73,6 +92,7 @@ class ChaosRun {
   readonly #names: readonly PartitionName[];
   readonly #topics: readonly string[];
   readonly #counts: Record<string, number> = {};
+  readonly #proofs: Record<string, number> = {};
   readonly #failures: string[] = [];
   #isStopping = false;
 
@@ -142,24 +162,35 @@ class ChaosRun {
   async #round(round: number, fault: Fault): Promise<void> {
     const { log, rounds, settleMs } = this.#options;
     const acked = this.#history.ackedRecords;
-    const isGapMeasured = !isMajorityHit(fault, this.#cluster.nodeIds.length);
     const led = this.#names.filter(({ topic, partition }) => {
       const leader = this.#client.leaderOf(topic, partition);
       return leader !== null && fault.nodes.includes(leader.nodeId);
     });
-    await applyFault(this.#cluster, fault, () => {
-      if (isGapMeasured) this.#gaps.broke(led.map(keyOf), performance.now());
+    await this.#applyProven(round, fault, () => {
+      if (!fault.isMajorityLost) this.#gaps.broke(led.map(keyOf), performance.now());
     });
-    this.#counts[fault.kind] = (this.#counts[fault.kind] ?? 0) + 1;
     await sleep(Math.max(settleMs, LIVE_MS));
     const silent = this.#gaps.silentSince(this.#names.map(keyOf), performance.now() - LIVE_MS);
     if (silent.length > 0) {
       this.#failures.push(`round ${round}: no ack for ${LIVE_MS} ms in ${silent.join(', ')}`);
     }
     const count = this.#history.ackedRecords - acked;
-    const what = `${fault.kind} ${fault.nodes.join('+')} for ${fault.holdMs} ms`;
+    const { detail = '', holdMs, kind, nodes } = fault;
+    const what = `${kind} ${nodes.join('+')}${detail} for ${holdMs} ms`;
     const fate = silent.length === 0 ? '' : `, SILENT: ${silent.join(' ')}`;
     log(`round ${round}/${rounds}: ${what}: ${count} records acknowledged${fate}`);
+  }
+
+  /** A fault that nobody else saw happen has not happened. */
+  async #applyProven(round: number, fault: Fault, onHit: () => void): Promise<void> {
+    const kind = this.#options.faults.find((known) => known.kind === fault.kind) as FaultKind;
+    const before = await kind.proofs(this.#cluster);
+    await kind.apply(this.#cluster, fault, onHit);
+    const grown = (await kind.proofs(this.#cluster)) - before;
+    this.#counts[kind.kind] = (this.#counts[kind.kind] ?? 0) + 1;
+    this.#proofs[kind.kind] = (this.#proofs[kind.kind] ?? 0) + grown;
+    if (grown > 0) return;
+    this.#failures.push(`round ${round}: ${kind.kind} is not proven, no ${kind.proof}`);
   }
 
   async #refreshUntilComplete(): Promise<void> {
@@ -250,6 +281,7 @@ class ChaosRun {
       changed,
       duplicated,
       faults: this.#counts,
+      proofs: this.#proofs,
       gapsMs: { p50: this.#gaps.percentileMs(0.5), p99: this.#gaps.percentileMs(0.99) },
       ok: acked > 0 && all.length === 0 && this.#failures.length === 0,
     };

@@ -1,19 +1,21 @@
 /**
- * A small chaos run in every test run: a kill, a pause and a kill of everybody, under load. The
- * seed was chosen for that plan. time limit: 240 s
+ * A small chaos run in every test run: a kill, a pause and a kill of everybody, under load.
+ * time limit: 240 s
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TestCluster } from '../support/cluster.js';
-import { CHAOS_SETTINGS, runChaos } from './harness.js';
+import { kill, killAll } from './faults/crash.js';
+import { pause } from './faults/pause.js';
+import { runChaos, startChaosCluster } from './harness.js';
 
 test('nothing acknowledged is lost over a kill, a pause and a kill of everybody', async () => {
   const lines: string[] = [];
-  const cluster = await TestCluster.start({ settings: CHAOS_SETTINGS });
+  const faults = [kill, pause, killAll];
+  const cluster = await startChaosCluster(faults);
   const run = runChaos(cluster, {
     seed: 25,
     rounds: 3,
-    faults: ['kill', 'pause', 'kill-all'],
+    faults,
     topics: 3,
     partitions: 2,
     writers: 8,

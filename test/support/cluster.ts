@@ -5,6 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { ProcessId } from '#src/broker/processes.js';
+import { stateOf } from '#src/broker/processes.js';
+import type { ClusterLaunch } from './cluster-launch.js';
 import { type CommandOptions, type CommandResult, runCommand, signalQuietly } from './command.js';
 import { freeBasePort } from './ports.js';
 import { tempDir } from './temp-dir.js';
@@ -45,9 +48,12 @@ export type ClusterOptions = {
   readonly nodes?: number;
   /** `k=v` in Kafka's own names. */
   readonly settings?: readonly string[];
+  /** Starts the nodes as it says instead of by `lograft up`; it also says how many there are. */
+  readonly launch?: ClusterLaunch;
 };
 
 const UP_TIMEOUT_MS = 60_000;
+const KILLED_MS = 2_000;
 
 /** Runs one command of lograft to its end. */
 export function lograft(args: readonly string[], options?: CommandOptions): Promise<CommandResult> {
@@ -59,33 +65,52 @@ export class TestCluster {
   readonly basePort: number;
   readonly nodeIds: readonly number[];
   readonly bootstrap: readonly string[];
+  /** Null for a cluster that `lograft up` starts. */
+  readonly launch: ClusterLaunch | null;
+  readonly #settings: readonly string[];
   readonly #upArgs: readonly string[];
+  #isClaimed = false;
 
   private constructor(dataDir: string, basePort: number, options: ClusterOptions) {
-    const count = options.nodes ?? 3;
+    const { launch = null } = options;
+    const count = launch?.nodeIds.length ?? options.nodes ?? 3;
     this.dataDir = dataDir;
     this.basePort = basePort;
+    this.launch = launch;
     this.nodeIds = Array.from({ length: count }, (_, i) => i + 1);
-    this.bootstrap = this.nodeIds.map((id) => `127.0.0.1:${basePort + id - 1}`);
+    this.bootstrap = this.nodeIds.map(
+      (id) => `${launch?.node(id).host ?? '127.0.0.1'}:${basePort + id - 1}`,
+    );
+    this.#settings = options.settings ?? [];
     this.#upArgs = [
       ...['up', '--detach', '--nodes', String(count), '--base-port', String(basePort)],
       ...(options.settings ?? []).flatMap((setting) => ['--set', setting]),
     ];
     // Before the folder goes, which says whom to kill.
-    process.prependOnceListener('exit', () => this.#killAll());
+    process.prependOnceListener('exit', () => {
+      this.#killAll();
+      launch?.release();
+    });
   }
 
   /** Starts a new cluster in a folder of its own and waits until it takes records. */
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
-    const basePort = await freeBasePort(options.nodes ?? 3);
-    const cluster = new TestCluster(tempDir('cluster'), basePort, options);
+    const basePort = options.launch?.basePort ?? (await freeBasePort(options.nodes ?? 3));
+    const dataDir = options.launch?.dataDir ?? tempDir('cluster');
+    const cluster = new TestCluster(dataDir, basePort, options);
     await cluster.up();
     return cluster;
   }
 
   /** Starts the cluster on its folder, again after {@link down}. */
   async up(): Promise<void> {
-    await this.mustRun(this.#upArgs, { timeoutMs: UP_TIMEOUT_MS });
+    if (this.launch === null) {
+      await this.mustRun(this.#upArgs, { timeoutMs: UP_TIMEOUT_MS });
+      return;
+    }
+    if (!this.#isClaimed) await this.launch.claim(this.#settings);
+    this.#isClaimed = true;
+    await Promise.all(this.nodeIds.map((id) => this.startNode(id)));
   }
 
   async down(): Promise<void> {
@@ -142,9 +167,13 @@ export class TestCluster {
 
   /** The process of a node as DIR/cluster.json notes it. */
   pid(nodeId: number): number {
-    const pid = this.#pids().get(nodeId);
-    if (pid === undefined) throw new Error(`node ${nodeId} has no process`);
-    return pid;
+    return this.process(nodeId).pid;
+  }
+
+  process(nodeId: number): ProcessId {
+    const found = this.#processes().get(nodeId);
+    if (found === undefined) throw new Error(`node ${nodeId} has no process`);
+    return found;
   }
 
   /** Sends a signal without a command in between, so that several nodes are hit at once. */
@@ -153,18 +182,32 @@ export class TestCluster {
   }
 
   async startNode(nodeId: number, ...flags: readonly string[]): Promise<void> {
+    if (this.launch !== null) return this.launch.start(nodeId, LOGRAFT);
     await this.mustRun(['start', String(nodeId), ...flags], { timeoutMs: UP_TIMEOUT_MS });
   }
 
-  #pids(): Map<number, number> {
+  #processes(): Map<number, ProcessId> {
     const file = readFileSync(join(this.dataDir, 'cluster.json'), 'utf8');
-    const { nodes } = JSON.parse(file) as { nodes: { id: number; pid: number | null }[] };
-    return new Map(nodes.flatMap(({ id, pid }) => (pid === null ? [] : [[id, pid] as const])));
+    const { nodes } = JSON.parse(file) as {
+      nodes: { id: number; pid: number | null; startTime: string }[];
+    };
+    return new Map(
+      nodes.flatMap(({ id, pid, startTime }) =>
+        pid === null ? [] : [[id, { pid, startTime }] as const],
+      ),
+    );
   }
 
+  /** Runs while this process exits, so it waits without turning the event loop. */
   #killAll(): void {
     try {
-      for (const pid of this.#pids().values()) signalQuietly(pid, 'SIGKILL');
+      const nodes = [...this.#processes().values()];
+      for (const { pid } of nodes) signalQuietly(pid, 'SIGKILL');
+      const endMs = performance.now() + KILLED_MS;
+      const ticks = new Int32Array(new SharedArrayBuffer(4));
+      while (nodes.some((id) => stateOf(id) !== 'gone') && performance.now() < endMs) {
+        Atomics.wait(ticks, 0, 0, 5);
+      }
     } catch (error) {
       // Never started, or its folder went first: then nothing of it runs.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

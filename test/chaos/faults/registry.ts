@@ -1,0 +1,56 @@
+/**
+ * Every kind of fault, by name, and the plan of a run. A new family adds its kinds to KINDS and is
+ * part of `--faults all` from then on.
+ */
+import type { Prng } from '#src/base/prng.js';
+import { kill, killAll, killTwo } from './crash.js';
+import type { Fault, FaultKind } from './fault.js';
+import { pause, pauseTwo } from './pause.js';
+
+export const KINDS: readonly FaultKind[] = [kill, killTwo, killAll, pause, pauseTwo];
+
+export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
+
+/** @throws Error for a name that no kind has */
+export function kindsNamed(names: readonly string[]): FaultKind[] {
+  return names.map((name) => {
+    const found = KINDS.find(({ kind }) => kind === name);
+    if (found === undefined) throw new Error(`there is no fault ${name}`);
+    return found;
+  });
+}
+
+export type Choice = {
+  readonly kinds: readonly FaultKind[];
+  /** `kind: reason` of those that can not run here. */
+  readonly missing: readonly string[];
+};
+
+/** Those of `kinds` that can run on this machine. */
+export function choose(kinds: readonly FaultKind[]): Choice {
+  const reasons = kinds.map((kind) => ({ kind, reason: kind.availability() }));
+  return {
+    kinds: reasons.flatMap(({ kind, reason }) => (reason === null ? [kind] : [])),
+    missing: reasons.flatMap(({ kind: { kind }, reason }) =>
+      reason === null ? [] : [`${kind}: ${reason}`],
+    ),
+  };
+}
+
+/**
+ * One fault a round. Each kind comes once before any comes twice, so that a run as long as its list
+ * has shown them all.
+ */
+export function planFaults(
+  random: Prng,
+  rounds: number,
+  kinds: readonly FaultKind[],
+  nodeIds: readonly number[],
+): readonly Fault[] {
+  let left: FaultKind[] = [];
+  return Array.from({ length: rounds }, () => {
+    if (left.length === 0) left = [...kinds];
+    const [kind] = left.splice(random.int(0, left.length), 1) as [FaultKind];
+    return kind.plan(random, nodeIds);
+  });
+}
