@@ -10,7 +10,7 @@ import { ClusterLaunch } from '../support/cluster-launch.js';
 import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
-import { AckGaps } from './ack-gaps.js';
+import { AckGaps, type Percentiles } from './ack-gaps.js';
 import { History, type Readable, type Violation, Witness } from './checker.js';
 import type { Fault, FaultKind } from './faults/fault.js';
 import { planFaults } from './faults/registry.js';
@@ -44,10 +44,24 @@ export type ChaosResult = {
   readonly faults: Readonly<Record<string, number>>;
   /** By kind: how often the system itself counted that it happened. */
   readonly proofs: Readonly<Record<string, number>>;
-  readonly gapsMs: { readonly p50: number; readonly p99: number };
+  readonly gapsMs: Percentiles;
+  readonly gapsByFault: Readonly<Record<string, Percentiles>>;
+  /** The longest time without an ack in any partition, faults without a majority left out. */
+  readonly silenceMsByFault: Readonly<Record<string, number>>;
+  readonly elections: Readonly<Record<string, Elections>>;
   readonly ok: boolean;
 };
 
+/** Leader epochs that passed during the rounds of one kind. */
+export type Elections = {
+  /** Of all partitions together, in all rounds. */
+  readonly total: number;
+  /** Of one partition, in one round. */
+  readonly most: number;
+};
+
+/** More epochs of one partition in one round are a storm: hit, healed, moved back, and to spare. */
+const ELECTIONS_MAX = 10;
 /** A round must show acks in its last so many milliseconds. */
 const LIVE_MS = 5_000;
 const METADATA_EVERY_MS = 500;
@@ -93,6 +107,8 @@ class ChaosRun {
   readonly #topics: readonly string[];
   readonly #counts: Record<string, number> = {};
   readonly #proofs: Record<string, number> = {};
+  readonly #silences: Record<string, number> = {};
+  readonly #elections: Record<string, Elections> = {};
   readonly #failures: string[] = [];
   #isStopping = false;
 
@@ -161,24 +177,63 @@ class ChaosRun {
 
   async #round(round: number, fault: Fault): Promise<void> {
     const { log, rounds, settleMs } = this.#options;
+    const { detail = '', holdMs, kind, nodes } = fault;
     const acked = this.#history.ackedRecords;
+    const epochs = this.#epochs();
     const led = this.#names.filter(({ topic, partition }) => {
       const leader = this.#client.leaderOf(topic, partition);
-      return leader !== null && fault.nodes.includes(leader.nodeId);
+      return leader !== null && nodes.includes(leader.nodeId);
     });
+    this.#gaps.startRound(performance.now());
     await this.#applyProven(round, fault, () => {
-      if (!fault.isMajorityLost) this.#gaps.broke(led.map(keyOf), performance.now());
+      if (!fault.isMajorityLost) this.#gaps.broke(led.map(keyOf), kind, performance.now());
     });
     await sleep(Math.max(settleMs, LIVE_MS));
-    const silent = this.#gaps.silentSince(this.#names.map(keyOf), performance.now() - LIVE_MS);
-    if (silent.length > 0) {
-      this.#failures.push(`round ${round}: no ack for ${LIVE_MS} ms in ${silent.join(', ')}`);
-    }
+    const elections = this.#noteElections(round, fault, epochs);
+    const silenceMs = this.#noteSilence(round, fault);
     const count = this.#history.ackedRecords - acked;
-    const { detail = '', holdMs, kind, nodes } = fault;
     const what = `${kind} ${nodes.join('+')}${detail} for ${holdMs} ms`;
-    const fate = silent.length === 0 ? '' : `, SILENT: ${silent.join(' ')}`;
-    log(`round ${round}/${rounds}: ${what}: ${count} records acknowledged${fate}`);
+    const how = `at most ${silenceMs} ms without, ${elections} elections`;
+    log(`round ${round}/${rounds}: ${what}: ${count} records acknowledged, ${how}`);
+  }
+
+  #noteSilence(round: number, fault: Fault): number {
+    const nowMs = performance.now();
+    const keys = this.#names.map(keyOf);
+    const silent = this.#gaps.silentSince(keys, nowMs - LIVE_MS);
+    if (silent.length > 0) {
+      this.#fail(`round ${round}: no ack in the last ${LIVE_MS} ms in ${silent.join(', ')}`);
+    }
+    const silenceMs = this.#gaps.longestSilenceMs(keys, nowMs);
+    if (fault.isMajorityLost) return silenceMs;
+    const { kind } = fault;
+    this.#silences[kind] = Math.max(this.#silences[kind] ?? 0, silenceMs);
+    if (silent.length === 0 && silenceMs > LIVE_MS) {
+      this.#fail(`round ${round}: no ack for ${silenceMs} ms with a majority connected`);
+    }
+    return silenceMs;
+  }
+
+  /** Leader epochs of all partitions, in the order of their names. */
+  #epochs(): number[] {
+    return this.#names.map(
+      ({ topic, partition }) => this.#client.leaderOf(topic, partition)?.leaderEpoch ?? 0,
+    );
+  }
+
+  #noteElections(round: number, { kind }: Fault, before: readonly number[]): number {
+    const passed = this.#epochs().map((epoch, i) => epoch - (before[i] as number));
+    const sum = passed.reduce((all, count) => all + count, 0);
+    const most = Math.max(...passed);
+    const noted = this.#elections[kind] ?? { total: 0, most: 0 };
+    this.#elections[kind] = { total: noted.total + sum, most: Math.max(noted.most, most) };
+    if (most > ELECTIONS_MAX) this.#fail(`round ${round}: ${most} elections of one partition`);
+    return sum;
+  }
+
+  #fail(failure: string): void {
+    this.#failures.push(failure);
+    this.#options.log(`FAILED ${failure}`);
   }
 
   /** A fault that nobody else saw happen has not happened. */
@@ -190,7 +245,7 @@ class ChaosRun {
     this.#counts[kind.kind] = (this.#counts[kind.kind] ?? 0) + 1;
     this.#proofs[kind.kind] = (this.#proofs[kind.kind] ?? 0) + grown;
     if (grown > 0) return;
-    this.#failures.push(`round ${round}: ${kind.kind} is not proven, no ${kind.proof}`);
+    this.#fail(`round ${round}: ${kind.kind} is not proven, no ${kind.proof}`);
   }
 
   async #refreshUntilComplete(): Promise<void> {
@@ -282,7 +337,10 @@ class ChaosRun {
       duplicated,
       faults: this.#counts,
       proofs: this.#proofs,
-      gapsMs: { p50: this.#gaps.percentileMs(0.5), p99: this.#gaps.percentileMs(0.99) },
+      gapsMs: this.#gaps.percentiles(),
+      gapsByFault: this.#gaps.byKind(),
+      silenceMsByFault: this.#silences,
+      elections: this.#elections,
       ok: acked > 0 && all.length === 0 && this.#failures.length === 0,
     };
   }

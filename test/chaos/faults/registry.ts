@@ -5,9 +5,19 @@
 import type { Prng } from '#src/base/prng.js';
 import { kill, killAll, killTwo } from './crash.js';
 import type { Fault, FaultKind } from './fault.js';
+import { cut, oneway, partial } from './network.js';
 import { pause, pauseTwo } from './pause.js';
 
-export const KINDS: readonly FaultKind[] = [kill, killTwo, killAll, pause, pauseTwo];
+export const KINDS: readonly FaultKind[] = [
+  kill,
+  killTwo,
+  killAll,
+  pause,
+  pauseTwo,
+  cut,
+  oneway,
+  partial,
+];
 
 export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
 
