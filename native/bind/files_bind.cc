@@ -152,6 +152,14 @@ Napi::Value FreeBytesCall(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// As text: no number of JavaScript holds all of it.
+Napi::Value UniqueMountIdCall(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const std::string path = args.String(0);
+  if (!args.ok()) return info.Env().Undefined();
+  return Napi::String::New(info.Env(), std::to_string(platform::UniqueMountId(path)));
+}
+
 Napi::Value FileCountersCall(const Napi::CallbackInfo& info) {
   Args args(info);
   double* into = args.Array<double>(0, napi_float64_array, kFileCounterCount);
@@ -179,6 +187,7 @@ void RegisterFiles(Napi::Env env, Napi::Object exports) {
   Export<UnlockFileCall>(env, exports, "unlockFile");
   Export<SyncDirectoryCall>(env, exports, "syncDirectory");
   Export<FreeBytesCall>(env, exports, "freeBytes");
+  Export<UniqueMountIdCall>(env, exports, "uniqueMountId");
   Export<FileCountersCall>(env, exports, "fileCounters");
 }
 

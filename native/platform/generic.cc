@@ -57,6 +57,8 @@ int Allocate(int fd, uint64_t from, uint64_t length, bool keep_size) {
   return ftruncate(fd, end) == 0 ? 0 : errno;
 }
 
+uint64_t UniqueMountId(const std::string&) { return 0; }
+
 int OpenSocket(int family) { return WithFlags(socket(family, SOCK_STREAM, 0)); }
 
 int Accept(int listener) {

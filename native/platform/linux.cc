@@ -5,9 +5,11 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "platform.h"
 
@@ -37,6 +39,19 @@ int Allocate(int fd, uint64_t from, uint64_t length, bool keep_size) {
   const off_t end = static_cast<off_t>(from + length);
   if (info.st_size >= end) return 0;
   return ftruncate(fd, end) == 0 ? 0 : errno;
+}
+
+// The number that /proc shows (STATX_MNT_ID) goes to the next mount as soon as one is gone: a disk
+// that was unmounted and mounted again has the same one.
+uint64_t UniqueMountId(const std::string& path) {
+  // Spelled out, for the headers of an older system know neither the flag nor the field.
+  constexpr unsigned kMountIdUnique = 0x00004000U;
+  constexpr size_t kMountIdWord = 18;
+  uint64_t statx_words[32] = {};
+  if (syscall(SYS_statx, AT_FDCWD, path.c_str(), 0, kMountIdUnique, statx_words) != 0) return 0;
+  uint32_t mask;
+  std::memcpy(&mask, statx_words, sizeof mask);
+  return (mask & kMountIdUnique) != 0 ? statx_words[kMountIdWord] : 0;
 }
 
 int OpenSocket(int family) {

@@ -221,6 +221,7 @@ class Broker implements RunningBroker {
       if (this.#readiness.follow(this.#control)) {
         this.#logger.info({ uptimeMs: Math.round(process.uptime() * 1_000) }, 'ready');
       }
+      if (this.#readiness.isComplete) this.#directory.settlePageCache();
     }
     this.#turn.end();
   }
@@ -315,8 +316,8 @@ class Broker implements RunningBroker {
       const on = <N extends keyof MainNotices>(name: N, take: (n: MainNotices[N]) => void): void =>
         link.onNotice(name, (payload) => take(payload as MainNotices[N]));
       on('leadership', (facts) => this.#control?.announceLeaders(facts));
-      on('reconciled', ({ shard, offset }) => {
-        this.#control?.setReconciled(this.#readiness.shardFollowed(shard, offset));
+      on('reconciled', ({ shard, offset, unopened }) => {
+        this.#control?.setReconciled(this.#readiness.shardFollowed(shard, offset, unopened));
       });
       const serve = (name: string, work: (payload: unknown) => Promise<unknown>): void =>
         link.onRequest(name, work);

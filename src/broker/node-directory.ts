@@ -6,6 +6,9 @@
  *     .lock             held while a broker runs on the directory
  *     .clean-shutdown   exists between a clean stop and the next start
  *     .page-cache       boot id and mount that the last process wrote through
+ *
+ * After the loss of the page cache the old identity stays until every replica has been opened and
+ * knows what it lost: a node that is killed before finds it lost again.
  */
 import {
   closeSync,
@@ -19,7 +22,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { lockFile, syncDirectory } from '../native/files.js';
+import { lockFile, syncDirectory, uniqueMountId } from '../native/files.js';
 
 export type NodeDirectory = {
   readonly path: string;
@@ -27,6 +30,11 @@ export type NodeDirectory = {
   readonly isCleanStop: boolean;
   /** Bytes written but not synced by the last process are gone (reboot or new mount). */
   readonly isPageCacheLost: boolean;
+  /**
+   * Every replica was opened and has made durable what the loss means to it: it is over. Cheap when
+   * there was none; on a full disk it is to be said again. False until it is done.
+   */
+  settlePageCache(): boolean;
   /** Leaves the marker of a clean stop, if there is room for it; call when every log is closed. */
   markClean(): void;
   release(): void;
@@ -46,16 +54,25 @@ export function openNodeDirectory(path: string): NodeDirectory {
   const isCleanStop = readOptional(join(path, CLEAN)) !== null;
   const before = readOptional(join(path, PAGE_CACHE));
   const now = pageCacheIdentity(path);
+  const isPageCacheLost = before !== null && !isSamePageCache(before, now) && !isCleanStop;
   rmSync(join(path, CLEAN), { force: true });
   // Written only when it changed: a restart on a full disk needs no space.
-  if (before !== now) replaceFile(join(path, PAGE_CACHE), now);
+  let isSettled = before === now;
+  if (!isSettled && !isPageCacheLost) isSettled = tryReplace(join(path, PAGE_CACHE), now);
   // The marker must be gone before anything is written that a crash could leave half done.
   syncDirectory(path);
   return {
     path,
     isCleanStop,
-    isPageCacheLost: before !== null && !isSamePageCache(before, now) && !isCleanStop,
-    markClean: () => markClean(path),
+    isPageCacheLost,
+    settlePageCache: () => {
+      isSettled ||= tryReplace(join(path, PAGE_CACHE), now);
+      return isSettled;
+    },
+    markClean: () => {
+      // A replica that was not opened would take this for its own clean stop.
+      if (isSettled || !isPageCacheLost) markClean(path);
+    },
     release: () => lock.release(),
   };
 }
@@ -70,10 +87,16 @@ function markClean(path: string): void {
   }
 }
 
-/** In one step: half of an identity would pass for another machine's. */
-function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.tmp`, text, { flush: true });
-  renameSync(`${path}.tmp`, path);
+/** In one step: half of an identity would pass for another machine's. False on a full disk. */
+function tryReplace(path: string, text: string): boolean {
+  try {
+    writeFileSync(`${path}.tmp`, text, { flush: true });
+    renameSync(`${path}.tmp`, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    return false;
+  }
 }
 
 /** Names the page cache a write goes to: `boot device namespace mount`. */
@@ -96,8 +119,13 @@ function isSamePageCache(before: string, now: string): boolean {
   return namespace !== namespaceNow || mount === mountNow;
 }
 
-/** Id of the mount that holds `path`, from the fdinfo of its open directory. */
+/**
+ * Id of the mount that holds `path`: the kernel's unique one, else the one in the fdinfo of its open
+ * directory, which a disk that was unmounted and mounted again may have, too.
+ */
 function mountId(path: string): string {
+  const unique = uniqueMountId(path);
+  if (unique !== null) return unique;
   const fd = openSync(path, 'r');
   try {
     return /mnt_id:\s*(\d+)/.exec(readOptional(`/proc/self/fdinfo/${fd}`) ?? '')?.[1] ?? 'unknown';

@@ -15,6 +15,8 @@ export class Readiness {
   readonly #clock: Clock;
   /** By shard: the image offset up to which its folders follow. */
   readonly #followed: number[];
+  /** By shard: replicas that it could not open. */
+  readonly #unopened: number[];
   #registeredAtMs: MonotonicMs = Number.POSITIVE_INFINITY;
   /** The controller was told that this node may lead and be sent clients. */
   #isAnnounced = false;
@@ -24,15 +26,22 @@ export class Readiness {
     this.#nodeId = nodeId;
     this.#clock = clock;
     this.#followed = new Array<number>(shards).fill(0);
+    this.#unopened = new Array<number>(shards).fill(0);
   }
 
   get isReady(): boolean {
     return this.#isReady;
   }
 
+  /** Ready, and every replica of this node is open. */
+  get isComplete(): boolean {
+    return this.#isReady && this.#unopened.every((count) => count === 0);
+  }
+
   /** A shard's folders follow the image up to here; returns how far all of them do. */
-  shardFollowed(shard: number, offset: number): number {
+  shardFollowed(shard: number, offset: number, unopened: number): number {
     this.#followed[shard] = offset;
+    this.#unopened[shard] = unopened;
     return Math.min(...this.#followed);
   }
 

@@ -297,7 +297,8 @@ class ShardThread {
 
   #tellReconciled(): void {
     const { appliedOffset } = this.#view.image;
-    this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset });
+    const unopened = this.#keeper.failures().length;
+    this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset, unopened });
   }
 
   #facts(): ShardFacts {

@@ -44,7 +44,12 @@ export type ShardNotices = {
 export type MainNotices = {
   leadership: readonly LeaderFact[];
   /** Deletions committed below this offset are done on this shard's disk. */
-  reconciled: { readonly shard: number; readonly offset: number };
+  reconciled: {
+    readonly shard: number;
+    readonly offset: number;
+    /** Replicas that could not be opened yet. */
+    readonly unopened: number;
+  };
 };
 
 /** shard → main, call 'control'. */

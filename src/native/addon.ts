@@ -45,6 +45,7 @@ export type NativeAddon = {
   unlockFile(fd: number): void;
   syncDirectory(path: string): void;
   freeBytes(path: string): number;
+  uniqueMountId(path: string): string;
   fileCounters(into: Float64Array): void;
 
   syncThreadOpen(results: Int32Array, onGroup: (count: number) => void): NativeHandle;

@@ -72,6 +72,15 @@ export function freeBytes(path: string): number {
   return native.freeBytes(path);
 }
 
+/**
+ * Names the mount that holds `path` as no other one before the next boot is named; null where the
+ * system cannot (Linux before 6.8, other systems).
+ */
+export function uniqueMountId(path: string): string | null {
+  const id = native.uniqueMountId(path);
+  return id === '0' ? null : id;
+}
+
 export type FileLock = { release(): void };
 
 /** Takes the exclusive lock of `path` (created when missing) until release or process end. */
