@@ -42,7 +42,7 @@ int OpenLocked(const std::string& path);
 // Bytes an unprivileged process may write; -errno on failure.
 int64_t FreeBytes(const std::string& path);
 
-// A number of the mount that holds `path` which no other mount has or will have until the next boot;
+// A number of the mount that holds `path` which no other mount has until the next boot;
 // 0 where the system has no such number (Linux before 6.8, other systems).
 uint64_t UniqueMountId(const std::string& path);
 

@@ -120,8 +120,8 @@ function isSamePageCache(before: string, now: string): boolean {
 }
 
 /**
- * Id of the mount that holds `path`: the kernel's unique one, else the one in the fdinfo of its open
- * directory, which a disk that was unmounted and mounted again may have, too.
+ * Id of the mount that holds `path`: the kernel's unique one, else the one in the fdinfo of its
+ * open directory, which a disk that was unmounted and mounted again may have, too.
  */
 function mountId(path: string): string {
   const unique = uniqueMountId(path);
