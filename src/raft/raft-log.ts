@@ -158,8 +158,10 @@ export class RaftLog {
 
   #acceptSlice(slice: Slice, index: number): void {
     const to = sliceEnd(slice);
+    const start = sliceStart(slice);
+    if (comparePositions(start, this.#commit) < 0) this.#checkCommitted(slice, start);
     if (comparePositions(to, this.#commit) <= 0) return;
-    let from = maxPosition(sliceStart(slice), this.#commit);
+    let from = maxPosition(start, this.#commit);
     if (comparePositions(from, this.#end) < 0) {
       from = this.#sharedEnd(slice, from);
       if (isSamePosition(from, to)) return;
@@ -173,6 +175,18 @@ export class RaftLog {
     assert(slice.epoch === this.lastEpoch, 'batches are of the last epoch', { slice });
     this.#writes.push({ kind: 'batches', slice, index, from });
     this.#end = to;
+  }
+
+  /** No leader has other committed entries than this log; below its start it has forgotten them. */
+  #checkCommitted(slice: Slice, start: Position): void {
+    if (comparePositions(start, this.#start) < 0) return;
+    const own = this.#epochs.epochStartingAt(start);
+    assert(own === sliceEpoch(slice), 'committed entries are never cut (R10)', {
+      at: formatPosition(start),
+      epoch: sliceEpoch(slice),
+      own,
+      commit: formatPosition(this.#commit),
+    });
   }
 
   /** How far this log holds the entries of `slice`, from `from` on (which both logs share). */
@@ -229,8 +243,14 @@ export class RaftLog {
 
   /** The driver moved the log's start (a committed decision). */
   setStart(start: Position): void {
-    assert(comparePositions(start, this.#start) >= 0, 'a log start never goes back', { start });
-    assert(comparePositions(start, this.#commit) <= 0, 'a log start is committed', { start });
+    assert(comparePositions(start, this.#start) >= 0, 'a log start never goes back', {
+      from: formatPosition(this.#start),
+      to: formatPosition(start),
+    });
+    assert(comparePositions(start, this.#commit) <= 0, 'a log start is committed', {
+      start: formatPosition(start),
+      commit: formatPosition(this.#commit),
+    });
     this.#start = start;
   }
 
@@ -266,7 +286,10 @@ export class RaftLog {
   /** The commit position when it moved since the last call. */
   takeCommit(): Position | null {
     if (isSamePosition(this.#told, this.#commit)) return null;
-    assert(comparePositions(this.#told, this.#commit) < 0, 'commit never goes back');
+    assert(comparePositions(this.#told, this.#commit) < 0, 'commit never goes back', {
+      from: formatPosition(this.#told),
+      to: formatPosition(this.#commit),
+    });
     this.#told = this.#commit;
     return this.#commit;
   }
