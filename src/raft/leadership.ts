@@ -28,6 +28,9 @@ import { Progress } from './progress.js';
 import { quorumNumber, quorumPosition } from './quorum.js';
 import type { FollowerStatus, Order } from './ready.js';
 
+/** A follower that left this many heartbeats unanswered can not be asked to lead. */
+const SUCCESSOR_BEATS = 3;
+
 type Transfer = { readonly to: VoterId; readonly deadlineTick: number; isAsked: boolean };
 
 export class Leadership {
@@ -188,11 +191,14 @@ export class Leadership {
     this.#isRoundDue = true;
   }
 
-  /** Begins handing over to a voter; false when it is none or one is under way. */
+  /**
+   * Begins handing over to a voter; false when it is none, when one is under way, or when it was
+   * not heard lately: nothing is proposed meanwhile, so a node that was cut off would cost acks.
+   */
   transferTo(nodeId: NodeId): boolean {
     const progress = this.#progress.get(nodeId);
     if (progress === undefined || !progress.isVoter || progress.forgetful !== 0) return false;
-    if (this.#transfer !== null) return false;
+    if (this.#transfer !== null || !this.#isHeard(progress)) return false;
     const deadlineTick = this.#core.nowTick + this.#core.config.knobs.electionTicksMin;
     this.#transfer = { to: progress.id, deadlineTick, isAsked: false };
     this.#maybeHandOver();
@@ -325,7 +331,13 @@ export class Leadership {
       match: progress.match,
       isForgetful: progress.forgetful !== 0,
       ticksBehind: nowTick - progress.caughtUpTick,
+      isHeard: this.#isHeard(progress),
     }));
+  }
+
+  #isHeard(progress: Progress): boolean {
+    const { nowTick, config } = this.#core;
+    return progress.wasHeardWithin(SUCCESSOR_BEATS * config.knobs.heartbeatTicks, nowTick);
   }
 
   /** Moves the log start by a mark; clients see it once that is committed. */

@@ -48,6 +48,8 @@ export class Progress {
   /** Newest round begun when `match` last rose: only a later refusal can contradict it. */
   #matchRound = 0;
   lastHeardTick: number;
+  /** It has said something in this term; before that `lastHeardTick` is only when it began. */
+  #hasAnswered = false;
   ackedRound = 0;
   /** Nonce of a follower that forgot and must catch up to `rememberAt` before it counts. */
   forgetful = 0;
@@ -119,7 +121,13 @@ export class Progress {
     this.#beat = { round, next: this.next, end: logEnd, tick: nowTick };
   }
 
+  /** It answered in this term, and within so many ticks. */
+  wasHeardWithin(ticks: number, nowTick: number): boolean {
+    return this.#hasAnswered && nowTick - this.lastHeardTick <= ticks;
+  }
+
   onHeard(round: number, nowTick: number): void {
+    this.#hasAnswered = true;
     this.lastHeardTick = nowTick;
     this.ackedRound = Math.max(this.ackedRound, round);
   }

@@ -123,6 +123,8 @@ export type FollowerStatus = {
   readonly isForgetful: boolean;
   /** Ticks since it was last known to hold everything the leader had at that moment. */
   readonly ticksBehind: number;
+  /** It answered in this term and not long ago, so it could lead next. */
+  readonly isHeard: boolean;
 };
 
 export type RaftRole = 'leader' | 'follower' | 'candidate' | 'stranger';

@@ -10,7 +10,7 @@ export function bestFollower(
 ): NodeId | null {
   let best: FollowerStatus | null = null;
   for (const follower of followers) {
-    if (!mayLead(follower.id.nodeId)) continue;
+    if (!follower.isHeard || !mayLead(follower.id.nodeId)) continue;
     if (!follower.isVoter || follower.isForgetful || follower.state !== 'replicate') continue;
     if (best === null || comparePositions(follower.match, best.match) > 0) best = follower;
   }

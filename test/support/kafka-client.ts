@@ -23,6 +23,7 @@ export class KafkaClient {
   #brokers = new Map<number, Address>();
   #partitions: readonly string[] = [];
   #refreshing: Promise<void> | null = null;
+  #refreshes = 0;
   #isClosed = false;
 
   constructor(bootstrap: readonly string[], topics: readonly string[], clientId: string) {
@@ -40,7 +41,10 @@ export class KafkaClient {
     return this.#leaders.get(`${topic}:${partition}`) ?? null;
   }
 
-  /** Asks the brokers one after another until one answers. */
+  /**
+   * Asks the brokers one after another until one answers, each time from another one on: a broker
+   * that was cut off from the rest answers, too, with what it knew.
+   */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#askAll().finally(() => {
       this.#refreshing = null;
@@ -93,9 +97,12 @@ export class KafkaClient {
   }
 
   async #askAll(): Promise<void> {
-    const known = [...this.#brokers.values(), ...this.#bootstrap];
+    const all = [...this.#brokers.values(), ...this.#bootstrap];
+    const known = [...new Map(all.map((a) => [`${a.host}:${a.port}`, a])).values()];
+    this.#refreshes += 1;
+    const first = this.#refreshes % known.length;
     let last: unknown = new ConnectionLost('no broker is known');
-    for (const address of new Map(known.map((a) => [`${a.host}:${a.port}`, a])).values()) {
+    for (const address of [...known.slice(first), ...known.slice(0, first)]) {
       try {
         return await this.#ask(address);
       } catch (error) {
