@@ -107,11 +107,15 @@ export class Leadership {
     assert(config.knobs.heartbeatTicks > 0, 'beats have a distance');
   }
 
-  /** False once no majority has been heard of for a whole election timeout (R14). */
+  /**
+   * False once no majority has been heard of for a mean election timeout (R14): about when others
+   * elect a leader, so that clients that wait here are sent on when there is one.
+   */
   get hasMajority(): boolean {
     const { nowTick, config } = this.#core;
     const heard = this.#voters().map((progress) => progress?.lastHeardTick ?? nowTick);
-    return nowTick - quorumNumber(heard) < config.knobs.electionTicksMax;
+    const { electionTicksMin, electionTicksMax } = config.knobs;
+    return nowTick - quorumNumber(heard) < (electionTicksMin + electionTicksMax) / 2;
   }
 
   /** Moves the commit position as far as durable positions of a majority allow. */
