@@ -92,6 +92,11 @@ export class PeerLink {
     if (this.#items.length > 0) this.#send(sockets);
   }
 
+  /** Nothing came for three beats, or no welcome in time. */
+  isSilent(beatTicks: number, greetTicksMax: number): boolean {
+    return this.silentTicks > (this.state === 'up' ? 3 * beatTicks : greetTicksMax);
+  }
+
   /** An empty frame: "I am here". */
   beat(sockets: SocketLayer): void {
     this.#send(sockets);

@@ -50,14 +50,22 @@ export type PeerKnobs = {
   readonly redialTicksMax: number;
   /** An idle link says so this often; one that is silent for three times as long is closed. */
   readonly beatTicks: number;
+  /** A dialed link that is not welcomed within this is closed, and dialed again. */
+  readonly greetTicksMax: number;
 };
 
-/** With 50 ms ticks: dials again within 0.5 s, closes a silent link after 9 s. */
+/**
+ * With 50 ms ticks: dials again within 0.5 s, closes a silent link after 1.8 s, a dial after 1 s.
+ * Short, because a connection over a cut recovers only when TCP sends again, and it waits twice as
+ * long each time: a cut of 6 s would keep two nodes apart for 12 s. A node that comes back must
+ * count again before the next one fails.
+ */
 export const DEFAULT_PEER_KNOBS: PeerKnobs = {
   outboundBytesMax: 4 * 1024 * 1024,
   frameBytesMax: 32 * 1024 * 1024,
   redialTicksMax: 10,
-  beatTicks: 60,
+  beatTicks: 12,
+  greetTicksMax: 20,
 };
 
 export type PeerLinksHandler = {
@@ -235,7 +243,7 @@ export class PeerLinks implements PeerTransport {
       link.idleTicks++;
       if (link.state === 'idle') {
         this.#maybeDial(link);
-      } else if (link.silentTicks > 3 * knobs.beatTicks) {
+      } else if (link.isSilent(knobs.beatTicks, knobs.greetTicksMax)) {
         this.#drop(link, 'silent');
       } else if (link.state === 'up') {
         this.#maybeReady(link);

@@ -1,5 +1,6 @@
 /** Links over real sockets: greeting, messages with file ranges, refusals, a peer that dies. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Prng } from '#src/base/prng.js';
@@ -83,6 +84,18 @@ class TestNode {
       shards: 1,
     });
     this.links.setPeers(others.map(address));
+  }
+
+  /** From now on time passes here by {@link passTicks} only, and an idle link says nothing. */
+  stopClock(): void {
+    clearInterval(this.#timer);
+  }
+
+  async passTicks(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      this.links.tick();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** As kill -9 does: the kernel closes the sockets. */
@@ -199,6 +212,40 @@ test('a dead peer is noticed at once, and found again when it is back', async ()
     await until(() => one.links.isUp(2), 'up again');
     assert.equal(one.log, ['up 2 first', 'down 2', 'up 2 second']);
   });
+});
+
+test('a link over which nothing comes is closed within two seconds of ticks', async () => {
+  const [one, two] = [new TestNode(1), new TestNode(2)] as const;
+  await withNodes([one, two], async () => {
+    one.meet(two);
+    two.meet(one);
+    await until(() => one.links.isUp(2) && two.links.isUp(1), 'up');
+    one.stopClock();
+    two.stopClock();
+    await two.passTicks(20);
+    assert.ok(two.links.isUp(1), 'some silence is nothing yet');
+    await two.passTicks(20);
+    assert.ok(two.log.includes('down 1'), 'forty ticks are');
+  });
+});
+
+test('a dial that nobody welcomes is given up and tried again', async () => {
+  let dials = 0;
+  const mute = createServer((socket) => {
+    dials += 1;
+    // It reads, so that it sees the end of each.
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  const two = new TestNode(2);
+  two.stopClock();
+  await withNodes([two], async () => {
+    const { port } = mute.address() as AddressInfo;
+    two.links.setPeers([{ nodeId: 1, host: '127.0.0.1', port, shards: 1 }]);
+    await two.passTicks(100);
+    assert.ok(dials >= 3, `${dials} dials in a hundred ticks`);
+  });
+  await new Promise((resolve) => mute.close(resolve));
 });
 
 test('another cluster is refused, and the refused side says so once', async () => {
