@@ -9,11 +9,21 @@ type Open = { readonly sinceMs: number; readonly kind: string };
 
 export type Percentiles = { readonly p50: number; readonly p99: number };
 
+/** The longest time between two acks of one partition. */
+export type Silence = {
+  readonly partition: string;
+  readonly ms: number;
+  /** When it began, from the start of the round. */
+  readonly fromMs: number;
+};
+
+const NO_SILENCE: Silence = { partition: 'none', ms: 0, fromMs: 0 };
+
 export class AckGaps {
   readonly #lastAckMs = new Map<string, number>();
   readonly #open = new Map<string, Open>();
   readonly #gapsMs = new Map<string, number[]>();
-  readonly #silenceMs = new Map<string, number>();
+  #longest: Silence = NO_SILENCE;
   #roundStartMs = 0;
 
   acked(partition: string, sentMs: number, nowMs: number): void {
@@ -36,14 +46,14 @@ export class AckGaps {
 
   /** Silences count from here on. */
   startRound(nowMs: number): void {
-    this.#silenceMs.clear();
+    this.#longest = NO_SILENCE;
     this.#roundStartMs = nowMs;
   }
 
-  /** The longest silence of this round so far; one that lasts still counts up to now. */
-  longestSilenceMs(partitions: readonly string[], nowMs: number): number {
+  /** The longest of this round so far; one that lasts still counts up to now. */
+  longestSilence(partitions: readonly string[], nowMs: number): Silence {
     for (const partition of partitions) this.#noteSilence(partition, nowMs);
-    return Math.round(Math.max(...partitions.map((name) => this.#silenceMs.get(name) ?? 0)));
+    return this.#longest;
   }
 
   /** Which of the partitions had no ack since `sinceMs`. */
@@ -63,8 +73,9 @@ export class AckGaps {
 
   #noteSilence(partition: string, nowMs: number): void {
     const sinceMs = Math.max(this.#lastAckMs.get(partition) ?? 0, this.#roundStartMs);
-    const longest = this.#silenceMs.get(partition) ?? 0;
-    this.#silenceMs.set(partition, Math.max(longest, nowMs - sinceMs));
+    const ms = Math.round(nowMs - sinceMs);
+    if (ms <= this.#longest.ms) return;
+    this.#longest = { partition, ms, fromMs: Math.round(sinceMs - this.#roundStartMs) };
   }
 }
 

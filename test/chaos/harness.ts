@@ -10,7 +10,7 @@ import { ClusterLaunch } from '../support/cluster-launch.js';
 import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
-import { AckGaps, type Percentiles } from './ack-gaps.js';
+import { AckGaps, type Percentiles, type Silence } from './ack-gaps.js';
 import { History, type Readable, type Violation, Witness } from './checker.js';
 import type { Fault, FaultKind } from './faults/fault.js';
 import { planFaults } from './faults/registry.js';
@@ -190,28 +190,30 @@ class ChaosRun {
     });
     await sleep(Math.max(settleMs, LIVE_MS));
     const elections = this.#noteElections(round, fault, epochs);
-    const silenceMs = this.#noteSilence(round, fault);
+    const silence = this.#noteSilence(round, fault);
     const count = this.#history.ackedRecords - acked;
     const what = `${kind} ${nodes.join('+')}${detail} for ${holdMs} ms`;
-    const how = `at most ${silenceMs} ms without, ${elections} elections`;
+    const where = `in ${silence.partition} from ${silence.fromMs} ms on`;
+    const how = `at most ${silence.ms} ms without (${where}), ${elections} elections`;
     log(`round ${round}/${rounds}: ${what}: ${count} records acknowledged, ${how}`);
   }
 
-  #noteSilence(round: number, fault: Fault): number {
+  #noteSilence(round: number, fault: Fault): Silence {
     const nowMs = performance.now();
     const keys = this.#names.map(keyOf);
     const silent = this.#gaps.silentSince(keys, nowMs - LIVE_MS);
     if (silent.length > 0) {
       this.#fail(`round ${round}: no ack in the last ${LIVE_MS} ms in ${silent.join(', ')}`);
     }
-    const silenceMs = this.#gaps.longestSilenceMs(keys, nowMs);
-    if (fault.isMajorityLost) return silenceMs;
+    const silence = this.#gaps.longestSilence(keys, nowMs);
+    if (fault.isMajorityLost) return silence;
     const { kind } = fault;
-    this.#silences[kind] = Math.max(this.#silences[kind] ?? 0, silenceMs);
-    if (silent.length === 0 && silenceMs > LIVE_MS) {
-      this.#fail(`round ${round}: no ack for ${silenceMs} ms with a majority connected`);
+    this.#silences[kind] = Math.max(this.#silences[kind] ?? 0, silence.ms);
+    if (silent.length === 0 && silence.ms > LIVE_MS) {
+      const { ms, partition } = silence;
+      this.#fail(`round ${round}: no ack for ${ms} ms in ${partition}, a majority is connected`);
     }
-    return silenceMs;
+    return silence;
   }
 
   /** Leader epochs of all partitions, in the order of their names. */

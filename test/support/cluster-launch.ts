@@ -38,8 +38,8 @@ export type NodeLaunch = {
   readonly prefix: string[];
   /** Where the node listens and is found. */
   host: string;
-  /** Kafka port that clients are told, where it is not the one the node listens on. */
-  advertisedPort: number | null;
+  /** Where clients are told to find it, where that is not where the node listens. */
+  advertised: Address | null;
   /** Where this node finds the doors of others, where that is not at their own addresses. */
   readonly peers: Map<number, Address>;
 };
@@ -190,11 +190,14 @@ export class ClusterLaunch {
   /** The cluster as one node is told it (null: as it is). */
   #configOf(config: ClusterConfig, reader: number | null): ClusterConfig {
     const nodes = config.nodes.map((node) => {
-      const { host, advertisedPort } = this.node(node.id);
-      const own = { ...node, host, advertisedHost: host };
+      const { host, advertised } = this.node(node.id);
+      const plain = { ...node, host, advertisedHost: host, advertisedPort: node.kafkaPort };
+      if (reader === node.id && advertised !== null) {
+        return { ...plain, advertisedHost: advertised.host, advertisedPort: advertised.port };
+      }
       const other = reader === null ? undefined : this.node(reader).peers.get(node.id);
-      if (other === undefined) return { ...own, advertisedPort: advertisedPort ?? node.kafkaPort };
-      return { ...own, advertisedHost: other.host, peerPort: other.port };
+      if (other === undefined) return plain;
+      return { ...plain, advertisedHost: other.host, peerPort: other.port };
     });
     return { ...config, nodes };
   }
@@ -205,7 +208,7 @@ export class ClusterLaunch {
 }
 
 function plainLaunch(): NodeLaunch {
-  return { env: {}, prefix: [], host: '127.0.0.1', advertisedPort: null, peers: new Map() };
+  return { env: {}, prefix: [], host: '127.0.0.1', advertised: null, peers: new Map() };
 }
 
 /** A node looks for this process four times a second and ends when it is gone. */

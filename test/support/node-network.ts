@@ -60,11 +60,18 @@ export function networkOf(launch: ClusterLaunch): Promise<NodeNetwork> {
   return found;
 }
 
+/** The network of a cluster that has one of its own. */
+export async function maybeNetworkOf(launch: ClusterLaunch): Promise<NodeNetwork | null> {
+  return (await networks.get(launch)) ?? null;
+}
+
 export class NodeNetwork {
   /** Address of this process, as the nodes see it. */
   readonly ownHost: string;
   readonly #hub: Namespace;
   readonly #nodes: ReadonlyMap<number, Namespace>;
+  /** `dialer>owner` → port here of the proxy over which their link goes. */
+  readonly #proxies = new Map<string, number>();
   #droppedBefore = 0;
 
   private constructor(ownHost: string, hub: Namespace, nodes: ReadonlyMap<number, Namespace>) {
@@ -113,13 +120,27 @@ export class NodeNetwork {
     return [this.#hub, ...this.#nodes.values()].map(({ inode }) => inode);
   }
 
+  /** The link that `dialer` makes to `owner` goes over a proxy of this process. */
+  routeThrough(dialer: number, owner: number, port: number): void {
+    this.#proxies.set(`${dialer}>${owner}`, port);
+  }
+
   /** From now on nothing passes in these directions; all of them at once. */
   async drop(directions: readonly Direction[]): Promise<void> {
-    const rules = directions.map(
-      ({ from, to }) =>
-        `add rule bridge chaos cut iifname "node${from}" oifname "node${to}" counter drop`,
+    const rules = directions.flatMap((direction) => this.#matches(direction));
+    await this.#hub.nft(
+      rules.map((match) => `add rule bridge chaos cut ${match} counter drop`).join('\n'),
     );
-    await this.#hub.nft(rules.join('\n'));
+  }
+
+  /** Of packets straight from one to the other, and of those between the dialer and the proxy. */
+  #matches({ from, to }: Direction): string[] {
+    const matches = [`iifname "node${from}" oifname "node${to}"`];
+    const dialed = this.#proxies.get(`${from}>${to}`);
+    const answered = this.#proxies.get(`${to}>${from}`);
+    if (dialed !== undefined) matches.push(`iifname "node${from}" tcp dport ${dialed}`);
+    if (answered !== undefined) matches.push(`oifname "node${to}" tcp sport ${answered}`);
+    return matches;
   }
 
   async heal(): Promise<void> {

@@ -7,7 +7,9 @@ import { kill, killAll, killTwo } from './crash.js';
 import type { Fault, FaultKind } from './fault.js';
 import { cut, oneway, partial } from './network.js';
 import { pause, pauseTwo } from './pause.js';
+import { delay, midFrame } from './proxy.js';
 
+/** In the order in which they prepare a cluster: addresses first, then what stands in between. */
 export const KINDS: readonly FaultKind[] = [
   kill,
   killTwo,
@@ -17,17 +19,14 @@ export const KINDS: readonly FaultKind[] = [
   cut,
   oneway,
   partial,
+  delay,
+  midFrame,
 ];
 
 export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
 
-/** @throws Error for a name that no kind has */
 export function kindsNamed(names: readonly string[]): FaultKind[] {
-  return names.map((name) => {
-    const found = KINDS.find(({ kind }) => kind === name);
-    if (found === undefined) throw new Error(`there is no fault ${name}`);
-    return found;
-  });
+  return KINDS.filter(({ kind }) => names.includes(kind));
 }
 
 export type Choice = {
