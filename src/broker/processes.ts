@@ -55,8 +55,11 @@ function procFacts(pid: number): Facts | null {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return null;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Anything else (no descriptor left, for one) says nothing about the process.
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
   }
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return { state: stateFromLetter(fields[0] ?? 'X'), startTime: fields[19] ?? '' };

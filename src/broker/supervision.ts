@@ -2,7 +2,7 @@
  * A node that `lograft up` started must not outlive it: the broker looks now and then whether the
  * process named in its environment still lives, by pid and start time. Main thread.
  */
-import { stateOf } from './processes.js';
+import { type ProcessId, stateOf } from './processes.js';
 
 export const SUPERVISOR_PID = 'LOGRAFT_SUPERVISOR_PID';
 /** Start time of that process, so that a recycled pid is not taken for it. */
@@ -21,10 +21,19 @@ export function watchSupervisor(
     return { stop: () => undefined };
   }
   const timer = setInterval(() => {
-    if (stateOf({ pid, startTime }) !== 'gone') return;
+    if (!isGone({ pid, startTime })) return;
     clearInterval(timer);
     onGone();
   }, LOOK_EVERY_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/** A node that is out of descriptors can not look: the next look may tell. */
+function isGone(supervisor: ProcessId): boolean {
+  try {
+    return stateOf(supervisor) === 'gone';
+  } catch {
+    return false;
+  }
 }
