@@ -4,6 +4,7 @@
  */
 import type { Prng } from '#src/base/prng.js';
 import { kill, killAll, killTwo } from './crash.js';
+import { powercut, powercutAll, powercutTwo } from './disk-power.js';
 import type { Fault, FaultKind } from './fault.js';
 import { cut, oneway, partial } from './network.js';
 import { pause, pauseTwo } from './pause.js';
@@ -21,6 +22,9 @@ export const KINDS: readonly FaultKind[] = [
   partial,
   delay,
   midFrame,
+  powercut,
+  powercutTwo,
+  powercutAll,
 ];
 
 export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
