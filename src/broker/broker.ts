@@ -25,6 +25,7 @@ import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
 import { decide, parseTransfer } from './decisions.js';
 import { Founding, type FoundingMessage } from './founding.js';
+import { DiskRoom, type DiskRoomMessage } from './disk-room.js';
 import { FrontDoor } from './front-door.js';
 import { Handover } from './handover.js';
 import { joinCluster, takeIdentity } from './identity.js';
@@ -79,6 +80,7 @@ class Broker implements RunningBroker {
   readonly #founding: Founding;
   readonly #producerIds: ProducerIds;
   readonly #balancer: LeaderBalancer;
+  readonly #diskRoom: DiskRoom;
   readonly #turn: TurnLoop;
   readonly #readiness: Readiness;
   readonly #wal: Wal;
@@ -117,10 +119,20 @@ class Broker implements RunningBroker {
     this.#door.listenForClients(node);
     this.#settleWals(shards);
     this.#shards = this.#startShards(shards);
+    this.#diskRoom = new DiskRoom({
+      self: nodeId,
+      clock: systemClock,
+      nodeIds: cluster.voters,
+      freeBytesMin: cluster.settings['log.free.bytes.min'],
+      freeBytes: () => this.#disk.freeBytes(nodeDir),
+      send: (to, message) => this.#links.sendControl(to, message),
+      onChange: (low) => this.#tellAll('low-disks', low),
+    });
     this.#balancer = new LeaderBalancer({
       self: nodeId,
       clock: systemClock,
       settings: cluster.settings,
+      hasRoom: (id) => !this.#diskRoom.isLow(id),
       transfer: (transfer) => this.#tellOwner(transfer),
     });
     this.#handover = new Handover({
@@ -215,6 +227,7 @@ class Broker implements RunningBroker {
     this.#links.tick();
     this.#door.peers.tick();
     this.#wal.tick();
+    this.#diskRoom.tick();
     this.#metadata?.tick();
     if (this.#control !== null) {
       this.#balancer.tick(this.#control.image, this.#control.leaders);
@@ -242,12 +255,14 @@ class Broker implements RunningBroker {
         onLinkUp: (peer) => {
           this.#logger.info({ peer }, 'peer up');
           this.#founding.onLinkUp(peer);
+          this.#diskRoom.onLinkUp(peer);
           this.#metadata?.replica.onLinkUp(peer);
           this.#control?.onLinkUp(peer);
         },
         onLinkDown: (peer, reason) => {
           this.#logger.info({ peer, reason }, 'peer down');
           this.#handover.onLinkDown(peer);
+          this.#diskRoom.onLinkDown(peer);
           this.#metadata?.replica.onLinkDown(peer);
           this.#control?.onLinkDown(peer);
         },
@@ -409,6 +424,7 @@ class Broker implements RunningBroker {
   #onControl(from: number, message: unknown): void {
     const { kind } = message as { kind?: unknown };
     if (kind === 'closing') this.#handover.onClosing(from);
+    else if (kind === 'disk-room') this.#diskRoom.onMessage(from, message as DiskRoomMessage);
     else if (kind === 'founding') this.#founding.onMessage(from, message as FoundingMessage);
     else this.#control?.onControl(from, message as ControlMessage);
   }

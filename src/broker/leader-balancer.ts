@@ -17,6 +17,8 @@ export type LeaderBalancerOptions = {
   readonly self: NodeId;
   readonly clock: Clock;
   readonly settings: BrokerSettings;
+  /** False: the node would refuse what it leads. */
+  readonly hasRoom: (nodeId: NodeId) => boolean;
   readonly transfer: (transfer: LeaderTransfer) => void;
 };
 
@@ -42,13 +44,13 @@ export class LeaderBalancer {
   }
 
   tick(image: ClusterImage, table: LeaderTable): void {
-    const { clock, self, settings, transfer } = this.#options;
+    const { clock, self, settings, hasRoom, transfer } = this.#options;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#nextMs || !settings['auto.leader.rebalance.enable']) return;
     this.#nextMs = nowMs + this.#intervalMs;
     const isSteady = (nodeId: NodeId): boolean => {
       const live = this.#liveSince.get(nodeId);
-      return live !== undefined && nowMs - live.sinceMs >= STEADY_MS;
+      return live !== undefined && nowMs - live.sinceMs >= STEADY_MS && hasRoom(nodeId);
     };
     const transfers = balanceLeaders({ image, table, self, isSteady, transfersMax: TRANSFERS_MAX });
     for (const one of transfers) transfer(one);

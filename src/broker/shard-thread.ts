@@ -270,6 +270,7 @@ class ShardThread {
     this.#on('controller', (nodeId) => {
       this.#view.controllerId = nodeId;
     });
+    this.#on('low-disks', (nodeIds) => this.#shard.setLowDisks(nodeIds));
     this.#on('cluster-id', (clusterId) => this.#links.setClusterId(clusterId));
     this.#on('peers', (peers) => this.#links.setPeers(peers));
     this.#on('client', ({ fd }) => this.#gateway.adopt(fd));

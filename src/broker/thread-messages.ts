@@ -34,6 +34,8 @@ export type ShardNotices = {
   leaders: readonly LeaderEntry[];
   controller: NodeId;
   'cluster-id': string;
+  /** Nodes whose disk has no room, this one's own included. */
+  'low-disks': readonly NodeId[];
   peers: readonly PeerAddress[];
   client: { readonly fd: number };
   peer: { readonly fd: number; readonly greeting: Greeting; readonly leftover: Uint8Array };

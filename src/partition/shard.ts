@@ -90,6 +90,7 @@ export class Shard {
   #dirty: Partition[] = [];
   readonly #isDirty = new Set<Partition>();
   #isDiskFull = false;
+  #lowDisks: ReadonlySet<NodeId> = new Set();
   #nextDiskCheckMs: MonotonicMs = 0;
   #nextRetentionMs: MonotonicMs;
   #nextCheckpointMs: MonotonicMs;
@@ -140,6 +141,7 @@ export class Shard {
       clock,
       random: this.#options.random.fork(),
       knobs: this.#options.knobs,
+      hasRoom: (nodeId) => !this.#lowDisks.has(nodeId),
       durability: () => log.config.durability,
       events: {
         onRole: () => this.#roleChanged(told()),
@@ -251,6 +253,13 @@ export class Shard {
     for (const { replica } of this.#partitions.values()) replica.resumedAfterGap();
   }
 
+  /** Nodes whose disk has no room now: they are handed no leader, and this one keeps none. */
+  setLowDisks(nodeIds: Iterable<NodeId>): void {
+    this.#lowDisks = new Set(nodeIds);
+    // Produce is refused by the same turn that hands over.
+    this.#nextDiskCheckMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** Ends a turn: whatever changed is written, synced and sent, all of it together. */
   turn(): void {
     while (this.#dirty.length > 0) {
@@ -344,10 +353,22 @@ export class Shard {
     this.#nextDiskCheckMs = nowMs + DISK_CHECK_MS;
     const freeBytes = disk.freeBytes(directory);
     const isFull = freeBytes < freeBytesMin;
+    if (isFull) this.#handOver();
     if (isFull === this.#isDiskFull) return;
     this.#isDiskFull = isFull;
     if (isFull) logger.error({ freeBytes, freeBytesMin }, 'disk almost full: produce is refused');
-    else logger.info({ freeBytes, freeBytesMin }, 'disk has room again: produce is taken');
+    else {
+      logger.info({ freeBytes, freeBytesMin }, 'disk has room again: produce is taken');
+      for (const { replica } of this.#partitions.values()) replica.roomAgain();
+    }
+  }
+
+  /** Who must refuse produce leads nothing that somebody with room could lead. */
+  #handOver(): void {
+    const mayLead = (nodeId: NodeId): boolean => !this.#lowDisks.has(nodeId);
+    for (const { replica, failure } of this.#partitions.values()) {
+      if (failure === null) replica.transferLeadership(undefined, mayLead);
+    }
   }
 
   #retain(nowMs: MonotonicMs): void {

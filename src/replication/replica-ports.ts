@@ -79,6 +79,8 @@ export type ReplicaOptions = {
   readonly knobs: ReplicationKnobs;
   readonly durability: () => 'synced' | 'cached';
   readonly events: ReplicaEvents;
+  /** Whether another node's disk has room, as far as is known; true where nobody says. */
+  readonly hasRoom?: ((nodeId: NodeId) => boolean) | undefined;
   readonly snapshots?: StateSnapshots | undefined;
   /** Tests only: a classical mistake in the core. */
   readonly mutant?: RaftMutant | undefined;

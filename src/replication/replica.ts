@@ -1,8 +1,7 @@
 /**
- * One replica of a partition: the driver between the pure Raft core, the partition's log, the
- * shard's write-ahead log and the links to other nodes. Promise: the core's `Ready` is worked off
- * in its order, a sync error ends the replica for good, and a broken invariant stops this
- * partition, not the node. Shard thread; nothing here waits.
+ * One replica of a partition: the driver between the pure Raft core, the log, the shard's WAL and
+ * the links to other nodes. Promise: the core's `Ready` is worked off in its order, a sync error
+ * ends the replica for good, a broken invariant stops this partition, not the node. Shard thread.
  */
 import { assert } from '../base/assert.js';
 import { LograftError } from '../base/errors.js';
@@ -29,7 +28,7 @@ import { OrderSender } from './order-sender.js';
 import type { ReplicaEvent, ReplicaOptions } from './replica-ports.js';
 import { RoleTeller } from './role-teller.js';
 import { isDiskFull, storageFailure } from './storage-errors.js';
-import { bestFollower } from './successor.js';
+import { Successors } from './successor.js';
 import { SyncPump } from './sync-pump.js';
 
 export type {
@@ -60,6 +59,7 @@ export class Replica {
   readonly #applied: Applied;
   #fullUntilMs: MonotonicMs = Number.NEGATIVE_INFINITY;
   readonly #teller: RoleTeller;
+  readonly #successors = new Successors();
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -272,10 +272,15 @@ export class Replica {
    */
   transferLeadership(to?: NodeId, mayLead: (nodeId: NodeId) => boolean = () => true): boolean {
     if (this.role !== 'leader') return false;
-    const successor = to ?? bestFollower(this.#raft.followers(), mayLead);
+    const successor = to ?? this.#successors.best(this.#raft.followers(), mayLead);
     if (successor === null || !this.#raft.transferTo(successor)) return false;
     this.#markDirty();
     return true;
+  }
+
+  /** The disk has room again: the replica need not wait any longer before it may lead. */
+  roomAgain(): void {
+    this.#fullUntilMs = Number.NEGATIVE_INFINITY;
   }
 
   /** This node is about to close: the replica votes and follows on, but does not lead again. */
@@ -352,7 +357,7 @@ export class Replica {
     if (nowMs < this.#fullUntilMs) return;
     this.#fullUntilMs = nowMs + FULL_MS;
     this.#emit({ kind: 'storage-full' });
-    this.transferLeadership();
+    this.transferLeadership(undefined, this.#options.hasRoom);
   }
 
   #settleConfirmations(): void {
@@ -371,6 +376,7 @@ export class Replica {
   }
 
   #emit(event: RaftEvent | ReplicaEvent): void {
+    this.#successors.note(event);
     this.#options.events.onEvent?.(event);
   }
 

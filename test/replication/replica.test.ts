@@ -168,6 +168,48 @@ test('a full disk refuses definitely, leadership moves, and all is well with spa
   assert.is(old.log.logEnd.offset, 2);
 });
 
+test('with room again a replica leads again, and need not wait for it', () => {
+  const cluster = new ReplicaCluster(3);
+  const old = cluster.elect();
+  old.disk.capacityBytes = 0;
+  assert.throws(() => append(old, 'a'));
+  cluster.run();
+  assert.is.not(cluster.leader, old);
+  old.disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+  cluster.tick(2);
+  cluster.leader.replica.transferLeadership(old.nodeId);
+  cluster.run();
+  assert.is.not(cluster.leader, old, 'nobody has told it');
+  cluster.tick(60);
+  old.replica.roomAgain();
+  cluster.tick(1);
+  cluster.leader.replica.transferLeadership(old.nodeId);
+  cluster.run();
+  assert.is(cluster.leader, old);
+});
+
+test('who did not take over when asked is not the next one to be asked', () => {
+  const cluster = new ReplicaCluster(3);
+  const old = cluster.elect();
+  const mayLead = (): boolean => true;
+  cluster.tick(2);
+  assert.is(old.replica.transferLeadership(undefined, mayLead), true);
+  // Whoever was asked does not stand; the next transfer goes to the other one.
+  for (const { nodeId, replica } of cluster.members) if (nodeId !== old.nodeId) replica.retire();
+  cluster.tick(60);
+  const asked = old.told.filter((line) => line === 'transfer-abandoned').length;
+  assert.is(asked, 1);
+  const targets = new Set<number>();
+  cluster.tamper = (message) => {
+    if (message.type === 'timeout-now') targets.add(message.to.nodeId);
+  };
+  for (let i = 0; i < 2; i++) {
+    assert.is(old.replica.transferLeadership(undefined, mayLead), true);
+    cluster.tick(60);
+  }
+  assert.is(targets.size, 2);
+});
+
 test('a failed sync ends the replica for good, and nothing is acknowledged', () => {
   const cluster = new ReplicaCluster(3);
   const old = cluster.elect();
