@@ -4,6 +4,8 @@
  */
 import type { Prng } from '#src/base/prng.js';
 import { kill, killAll, killTwo } from './crash.js';
+import { eio, short, slowdisk, torn } from './disk-errors.js';
+import { enospc } from './disk-full.js';
 import { powercut, powercutAll, powercutTwo } from './disk-power.js';
 import type { Fault, FaultKind } from './fault.js';
 import { cut, oneway, partial } from './network.js';
@@ -25,6 +27,11 @@ export const KINDS: readonly FaultKind[] = [
   powercut,
   powercutTwo,
   powercutAll,
+  enospc,
+  eio,
+  short,
+  torn,
+  slowdisk,
 ];
 
 export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
