@@ -59,6 +59,8 @@ export type ClosedTail = { readonly logEndOffset: Offset };
 const MAGIC = 'lograft-replica-state';
 const VERSION = 1;
 const COPY_BYTES = 4096;
+/** Magic, version, checksum and length of the JSON, which is never empty. */
+const HEADER_LINE = new RegExp(`^${MAGIC} (\\d+) ([0-9a-f]{8}) ([1-9]\\d{0,9})$`);
 
 /** State of a log in which nothing has happened yet. */
 export function newState(): ReplicaState {
@@ -167,12 +169,13 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint | null {
 function decodeCopy(bytes: Buffer, start: number): Checkpoint | null {
   const lineEnd = bytes.indexOf('\n', start);
   if (lineEnd < 0) return null;
-  const [magic, version, crc, length] = bytes.toString('latin1', start, lineEnd).split(' ');
-  const jsonBytes = Number(length);
-  if (magic !== MAGIC || Number(version) !== VERSION || !(jsonBytes >= 0)) return null;
+  // The checksum does not cover this line, so it is read as strictly as it is written.
+  const line = HEADER_LINE.exec(bytes.toString('latin1', start, lineEnd));
+  if (line === null || Number(line[1]) !== VERSION) return null;
   const jsonStart = lineEnd + 1;
+  const jsonBytes = Number(line[3]);
   if (jsonStart + jsonBytes > bytes.length) return null;
-  if (crc32c(bytes, jsonStart, jsonBytes) !== Number.parseInt(crc ?? '', 16)) return null;
+  if (crc32c(bytes, jsonStart, jsonBytes) !== Number.parseInt(line[2] as string, 16)) return null;
   // The checksum holds, so this is what encodeCheckpoint wrote.
   return JSON.parse(bytes.toString('utf8', jsonStart, jsonStart + jsonBytes)) as Checkpoint;
 }

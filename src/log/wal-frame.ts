@@ -121,7 +121,10 @@ export function frameAt(
   };
 }
 
-/** The value of a frame that {@link frameAt} found sound; null for a kind we do not know. */
+/**
+ * The value of a frame that {@link frameAt} found sound; null for a kind we do not know, and for a
+ * body that is not exactly as long as its kind says: a checksum of 32 bits is no proof.
+ */
 export function decodeFrame(bytes: Uint8Array, start: number): WalFrame | null {
   const kind = bytes[start + 20];
   if (kind === KIND_FILE_START) return { kind: 'file-start' };
@@ -129,9 +132,16 @@ export function decodeFrame(bytes: Uint8Array, start: number): WalFrame | null {
   if (kind === KIND_NOTHING) return { kind: 'nothing' };
   const textStart = start + FRAME_HEADER_BYTES;
   const textLength = ((bytes[start + 22] as number) << 8) | (bytes[start + 23] as number);
+  const end = start + readUint32(bytes, start + 4);
+  if (textStart + textLength > end) return null;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + textStart, textLength).toString();
+  const cursor = new Cursor(bytes, textStart + textLength, end);
+  const frame = readBody(kind, text, cursor);
+  return cursor.isComplete ? frame : null;
+}
+
+function readBody(kind: number | undefined, text: string, cursor: Cursor): WalFrame | null {
   const [topicId = '', directoryId = ''] = text.split('\0');
-  const cursor = new Cursor(bytes, textStart + textLength);
   const group = { topicId, partition: cursor.next() };
   if (kind === KIND_HARD_STATE) {
     const term = cursor.next();
@@ -219,7 +229,8 @@ function readOp(cursor: Cursor): ReplicaOp | null {
     case OP_RESET: {
       const to = cursor.position();
       const epochs: EpochEntry[] = [];
-      for (let left = cursor.next(); left > 0; left--) {
+      // The frame's own bytes bound the loop, whatever the count says.
+      for (let left = cursor.next(); left > 0 && !cursor.isFaulty; left--) {
         epochs.push({ epoch: cursor.next(), start: cursor.position() });
       }
       return { kind: 'reset', to, epochs };
@@ -244,20 +255,30 @@ function readMark(cursor: Cursor, kind: number): Mark {
     : { kind: 'log-start', epoch, at, logStartOffset };
 }
 
-/** Reads the 64-bit fields of a body one after another. */
+/** Reads the 64-bit fields of a body one after another; what is not there is a fault and 0. */
 class Cursor {
   readonly #bytes: Uint8Array;
+  readonly #end: number;
   #at: number;
+  isFaulty = false;
 
-  constructor(bytes: Uint8Array, at: number) {
+  constructor(bytes: Uint8Array, at: number, end: number) {
     this.#bytes = bytes;
     this.#at = at;
+    this.#end = end;
+  }
+
+  /** Everything was read, and nothing that was not there. */
+  get isComplete(): boolean {
+    return !this.isFaulty && this.#at === this.#end;
   }
 
   next(): number {
-    const value = readInt64(this.#bytes, this.#at);
+    const value = this.#at + 8 > this.#end ? Number.NaN : readInt64(this.#bytes, this.#at);
     this.#at += 8;
-    return value;
+    if (Number.isSafeInteger(value)) return value;
+    this.isFaulty = true;
+    return 0;
   }
 
   position(): Position {
