@@ -13,7 +13,7 @@ import { Prng } from '../base/prng.js';
 import { LEADER_NONE, type NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
 import type { ControlEvents, ControlPlane } from '../control/control-plane.js';
-import type { ControlMessage } from '../control/messages.js';
+import { isControlMessage } from '../control/message-check.js';
 import type { MetaProperties } from '../control/meta-properties.js';
 import { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
@@ -24,10 +24,10 @@ import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/p
 import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
 import { decide, parseTransfer } from './decisions.js';
-import { Founding, type FoundingMessage } from './founding.js';
-import { DiskRoom, type DiskRoomMessage } from './disk-room.js';
+import { DiskRoom, isDiskRoomMessage } from './disk-room.js';
+import { Founding, isFoundingMessage } from './founding.js';
 import { FrontDoor } from './front-door.js';
-import { Handover } from './handover.js';
+import { Handover, isClosingMessage } from './handover.js';
 import { joinCluster, takeIdentity } from './identity.js';
 import { replicationKnobs, TICK_MS } from './knobs.js';
 import { LeaderBalancer } from './leader-balancer.js';
@@ -422,11 +422,12 @@ class Broker implements RunningBroker {
   }
 
   #onControl(from: number, message: unknown): void {
-    const { kind } = message as { kind?: unknown };
-    if (kind === 'closing') this.#handover.onClosing(from);
-    else if (kind === 'disk-room') this.#diskRoom.onMessage(from, message as DiskRoomMessage);
-    else if (kind === 'founding') this.#founding.onMessage(from, message as FoundingMessage);
-    else this.#control?.onControl(from, message as ControlMessage);
+    if (isClosingMessage(message)) this.#handover.onClosing(from);
+    else if (isDiskRoomMessage(message)) this.#diskRoom.onMessage(from, message);
+    else if (isFoundingMessage(message)) this.#founding.onMessage(from, message);
+    else if (isControlMessage(message)) this.#control?.onControl(from, message);
+    // A newer node may say more than this one understands, and anybody may say nonsense.
+    else this.#logger.debug({ from }, 'a control message was ignored');
   }
 
   async #status(): Promise<string> {

@@ -30,6 +30,8 @@ export function parseClusterFile(
     lineCounter: lines,
     uniqueKeys: true,
     prettyErrors: false,
+    // What is odd is refused by the schema, not told to the process.
+    logLevel: 'error',
   });
   const fault = document.errors[0];
   if (fault !== undefined) {

@@ -9,6 +9,11 @@ import type { MonotonicMs, NodeId } from '../base/units.js';
 /** Said to every peer when it changes, and to a new link. */
 export type DiskRoomMessage = { readonly kind: 'disk-room'; readonly isLow: boolean };
 
+export function isDiskRoomMessage(value: unknown): value is DiskRoomMessage {
+  const { kind, isLow } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return kind === 'disk-room' && typeof isLow === 'boolean';
+}
+
 export type DiskRoomOptions = {
   readonly self: NodeId;
   readonly clock: Clock;

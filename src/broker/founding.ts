@@ -27,6 +27,22 @@ export type FoundingMessage = {
   readonly voters: readonly VoterId[] | null;
 };
 
+/** Ids that could not be read back from the file are no ids. */
+export function isFoundingMessage(value: unknown): value is FoundingMessage {
+  const { kind, directoryId, voters } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (kind !== 'founding' || !isDirectoryId(directoryId)) return false;
+  return voters === null || (Array.isArray(voters) && voters.length > 0 && voters.every(isVoter));
+}
+
+function isVoter(value: unknown): value is VoterId {
+  const { nodeId, directoryId } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return Number.isSafeInteger(nodeId) && (nodeId as number) >= 0 && isDirectoryId(directoryId);
+}
+
+function isDirectoryId(value: unknown): value is DirectoryId {
+  return typeof value === 'string' && DIRECTORY_ID.test(value);
+}
+
 export type FoundingState = 'gathering' | 'founded' | 'stranger';
 
 export type FoundingOptions = {
@@ -41,6 +57,7 @@ export type FoundingOptions = {
 };
 
 const FILE = 'quorum-voters';
+const DIRECTORY_ID = /^[A-Za-z0-9_-]{22}$/;
 
 export class Founding {
   readonly #options: FoundingOptions;

@@ -13,6 +13,10 @@ import type { ShardPool } from './shard-pool.js';
 /** Said to every peer when a node begins to close. */
 export type ClosingMessage = { readonly kind: 'closing' };
 
+export function isClosingMessage(value: unknown): value is ClosingMessage {
+  return ((value ?? {}) as Readonly<Record<string, unknown>>)['kind'] === 'closing';
+}
+
 export type HandoverOptions = {
   readonly clock: Clock;
   readonly links: PeerLinks;

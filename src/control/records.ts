@@ -10,6 +10,7 @@
 import { Packr } from 'msgpackr';
 import { LograftError } from '../base/errors.js';
 import type { VoterId } from '../base/group.js';
+import { isPlainMsgpack } from '../base/plain-msgpack.js';
 import type { DirectoryId, NodeId, Offset, TopicId } from '../base/units.js';
 
 export type Endpoint = { readonly host: string; readonly port: number };
@@ -144,6 +145,9 @@ export function decodeRecord(value: Uint8Array): MetadataRecord {
 }
 
 function unpackMap(value: Uint8Array): Record<string, unknown> {
+  if (!isPlainMsgpack(value, 0, value.length)) {
+    throw new LograftError('CORRUPT', 'metadata record is not plain msgpack');
+  }
   let decoded: unknown;
   try {
     decoded = packr.unpack(value);

@@ -10,6 +10,7 @@
  * Bytes from outside become null or a fault in words, never a throw. Pure.
  */
 import { Packr } from 'msgpackr';
+import { isPlainMsgpack } from '../base/plain-msgpack.js';
 import type { DirectoryId, NodeId } from '../base/units.js';
 
 export const FRAME_HELLO = 1;
@@ -75,6 +76,8 @@ export function decodeFrame(bytes: Uint8Array, start: number, length: number): H
   const headerBytes = view.readInt32BE(1);
   if (headerBytes < 0 || headerBytes > length - FRAME_PREFIX_BYTES) return null;
   const payloadStart = start + FRAME_PREFIX_BYTES + headerBytes;
+  // Nobody is trusted before the hello, and few after it.
+  if (!isPlainMsgpack(view, FRAME_PREFIX_BYTES, FRAME_PREFIX_BYTES + headerBytes)) return null;
   try {
     // A copy of its own: what is kept of a header must not point into a receive buffer.
     const header = Buffer.from(view.subarray(FRAME_PREFIX_BYTES, FRAME_PREFIX_BYTES + headerBytes));

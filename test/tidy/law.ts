@@ -110,7 +110,7 @@ export const COLUMNS_MAX = 100;
 /** Long for a reason: path → lines it may have. */
 export const LONG_FILES: Readonly<Record<string, number>> = {
   // The composition root names every room once.
-  'src/broker/broker.ts': 450,
+  'src/broker/broker.ts': 460,
   // One writer, one noun: what it keeps together is the log's only mutable state.
   'src/log/partition-log.ts': 450,
   'src/control/control-plane.ts': 430,
@@ -131,6 +131,7 @@ export const TOP_LEVEL = new Set([
   'src',
   'test',
   'bench',
+  'docs',
   'README.md',
   'LICENSE',
   'CHANGELOG.md',
