@@ -1,0 +1,97 @@
+/**
+ * Where libFuzzer begins: valid batches, frames and plans of many shapes, made here from a fixed
+ * seed. Nothing binary is kept in the repository, and nothing comes from another program. Pure.
+ */
+import { gzipSync } from 'node:zlib';
+import { Prng } from '#src/base/prng.js';
+import { crc32c } from '#src/native/crc32c.js';
+import { BATCH_HEADER_BYTES, encodeBatch, type RecordInput } from '#src/records/batch.js';
+import { pushVarint } from '#src/records/varint.js';
+
+const ENTRIES = 60;
+const PLAIN_ENTRIES_MAX = 400;
+
+/** Inputs for a C++ target, in the form that its harness takes them. */
+export function corpusOf(target: string): Buffer[] {
+  const prng = new Prng(1);
+  const entries = Array.from({ length: ENTRIES }, (_, i) => entryOf(target, i, prng));
+  return entries.filter((bytes) => bytes.length <= PLAIN_ENTRIES_MAX * 2);
+}
+
+function entryOf(target: string, i: number, prng: Prng): Buffer {
+  switch (target) {
+    case 'batch':
+      return batchInput(i, prng);
+    case 'varint':
+      return varints(prng);
+    case 'frame-reader':
+      return frames(prng);
+    default:
+      return someBytes(prng, prng.int(1, 80));
+  }
+}
+
+/** mode u8 | offset u64 | epoch u32 | batch */
+function batchInput(i: number, prng: Prng): Buffer {
+  const head = someBytes(prng, 13);
+  head[0] = i % 8;
+  return Buffer.concat([head, i % 5 === 4 ? compressed(prng) : plainBatch(i, prng)]);
+}
+
+function plainBatch(i: number, prng: Prng): Buffer {
+  const isIdempotent = i % 3 === 0;
+  const records = Array.from({ length: prng.int(1, 5) }, () => someRecord(prng));
+  const producer = isIdempotent
+    ? {
+        producerId: prng.int(0, 1000),
+        producerEpoch: prng.int(0, 9),
+        baseSequence: prng.int(0, 99),
+      }
+    : {};
+  return encodeBatch({ records, baseOffset: prng.int(0, 1e6), ...producer }, crc32c);
+}
+
+function compressed(prng: Prng): Buffer {
+  const plain = encodeBatch({ records: [someRecord(prng), someRecord(prng)] }, crc32c);
+  const head = plain.subarray(0, BATCH_HEADER_BYTES);
+  const batch = Buffer.concat([head, gzipSync(plain.subarray(BATCH_HEADER_BYTES))]);
+  batch.writeInt32BE(batch.length - 12, 8);
+  batch.writeInt16BE(1, 21);
+  batch.writeUInt32BE(crc32c(batch, 21, batch.length - 21), 17);
+  return batch;
+}
+
+function someRecord(prng: Prng): RecordInput {
+  const headers = Array.from({ length: prng.int(0, 3) }, (_, i) => ({
+    key: `h${i}`,
+    value: i === 0 ? null : someBytes(prng, prng.int(0, 6)),
+  }));
+  return {
+    key: prng.int(0, 2) === 0 ? null : someBytes(prng, prng.int(0, 9)),
+    value: prng.int(0, 4) === 0 ? null : someBytes(prng, prng.int(0, 60)),
+    timestamp: prng.int(0, 2) === 0 ? 1_700_000_000_000 + prng.int(0, 9_999) : prng.int(0, 200),
+    headers,
+  };
+}
+
+/** steps u8 | that many kinds | numbers */
+function varints(prng: Prng): Buffer {
+  const numbers: number[] = [];
+  const count = prng.int(1, 12);
+  for (let i = 0; i < count; i++) {
+    const bits = prng.int(0, 52);
+    pushVarint(numbers, (prng.int(0, 2) === 0 ? 1 : -1) * Math.floor(prng.float() * 2 ** bits));
+  }
+  return Buffer.concat([Buffer.of(count), someBytes(prng, count), Buffer.from(numbers)]);
+}
+
+/** slab u8 | limit u8 | reads u8 | that many read sizes | commands */
+function frames(prng: Prng): Buffer {
+  const reads = prng.int(0, 20);
+  const head = Buffer.of(prng.int(0, 5), prng.int(8, 24), reads);
+  return Buffer.concat([head, someBytes(prng, reads), someBytes(prng, prng.int(2, 40))]);
+}
+
+function someBytes(prng: Prng, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, () => prng.int(0, 256)));
+}
