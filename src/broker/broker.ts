@@ -225,7 +225,7 @@ class Broker implements RunningBroker {
   #tick(): void {
     this.#turn.begin();
     this.#links.tick();
-    this.#door.peers.tick();
+    this.#door.tick();
     this.#wal.tick();
     this.#diskRoom.tick();
     this.#metadata?.tick();
@@ -275,6 +275,7 @@ class Broker implements RunningBroker {
   #makeDoor(shards: number): FrontDoor {
     return new FrontDoor({
       sockets: this.#sockets,
+      logger: this.#logger,
       shards,
       self: () => this.#hello(),
       clientToShard: (shard, fd) => this.#tellShard(shard, 'client', { fd }),

@@ -5,6 +5,7 @@
  */
 import { LograftError } from '../base/errors.js';
 import type { ConnectionId, SocketLayer } from '../native/sockets.js';
+import type { Logger } from '../observability/logger.js';
 import { PeerDoor } from '../replication/peer-door.js';
 import {
   type Greeting,
@@ -17,9 +18,12 @@ import { TICK_MS } from './knobs.js';
 
 /** How long a peer has to say who it is. */
 const HELLO_MS_MAX = 10_000;
+/** How often it is said at most that connections can not be accepted. */
+const COMPLAINT_TICKS = 1_000 / TICK_MS;
 
 export type FrontDoorOptions = {
   readonly sockets: SocketLayer;
+  readonly logger: Logger;
   readonly shards: number;
   /** This node as it is now. */
   readonly self: () => PeerHello;
@@ -41,6 +45,8 @@ export class FrontDoor {
   #clientListener = -1;
   #peerListener = -1;
   #nextShard = 0;
+  #backoffs = 0;
+  #ticks = 0;
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
@@ -68,6 +74,23 @@ export class FrontDoor {
     const { shards, clientToShard } = this.#options;
     clientToShard(this.#nextShard, fd);
     this.#nextShard = (this.#nextShard + 1) % shards;
+  }
+
+  tick(): void {
+    this.peers.tick();
+    this.#ticks += 1;
+    if (this.#ticks % COMPLAINT_TICKS === 0) this.#maybeComplain();
+  }
+
+  /** Connections then wait in the system's backlog, and nothing else would say why. */
+  #maybeComplain(): void {
+    const { logger, sockets } = this.#options;
+    const { acceptBackoffs } = sockets.counters();
+    if (acceptBackoffs > this.#backoffs) {
+      const times = acceptBackoffs - this.#backoffs;
+      logger.warn({ times }, 'no descriptors or memory to accept connections');
+    }
+    this.#backoffs = acceptBackoffs;
   }
 
   /** No new connections; those that are there go on. */

@@ -9,6 +9,7 @@
  */
 import { METADATA_GROUP } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
+import { isShortage } from '../base/shortage.js';
 import type { TopicId } from '../base/units.js';
 import type { LocalReplica } from '../control/reconcile.js';
 import type { Disk } from '../log/disk.js';
@@ -28,6 +29,8 @@ export class LocalReplicas {
   readonly #directory: string;
   readonly #logger: Logger;
   readonly #byTopic = new Map<TopicId, LocalReplica[]>();
+  /** As of the last look. */
+  #strays: string[] = [];
 
   constructor(disk: Disk, directory: string, logger: Logger) {
     this.#disk = disk;
@@ -73,7 +76,12 @@ export class LocalReplicas {
 
   /** Names of folders that were moved aside, of the whole node. */
   strays(): string[] {
-    return this.#disk.list(this.#directory).filter((name) => STRAY.test(name));
+    try {
+      this.#strays = this.#disk.list(this.#directory).filter((name) => STRAY.test(name));
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+    }
+    return this.#strays;
   }
 
   /**

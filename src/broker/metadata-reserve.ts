@@ -3,6 +3,7 @@
  * nodes can register while the disk is full. Promise: as long as there was room once, the next
  * RESERVE_BYTES of metadata need none. Main thread.
  */
+import { isShortage } from '../base/shortage.js';
 import type { Disk } from '../log/disk.js';
 import { segmentOffsets, segmentPath } from '../log/names.js';
 import { allocate } from '../native/files.js';
@@ -23,12 +24,21 @@ export class MetadataReserve {
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
     this.#directory = directory;
-    this.#look();
+    this.#tryLook();
   }
 
   tick(): void {
     this.#ticks = (this.#ticks + 1) % LOOK_TICKS;
-    if (this.#ticks === 0) this.#look();
+    if (this.#ticks === 0) this.#tryLook();
+  }
+
+  #tryLook(): void {
+    try {
+      this.#look();
+    } catch (error) {
+      // Too late: the disk is full, or no descriptor is free. The next look tries again.
+      if (!isShortage(error)) throw error;
+    }
   }
 
   #look(): void {
@@ -41,20 +51,16 @@ export class MetadataReserve {
     const isLow = this.#reservedTo - sizeBytes < RESERVE_BYTES / 2;
     this.#path = path;
     this.#sizeBytes = sizeBytes;
-    if ((isOther || isLow) && this.#reserve(path, sizeBytes)) {
-      this.#reservedTo = sizeBytes + RESERVE_BYTES;
-    }
+    if (!isOther && !isLow) return;
+    this.#reservedTo = 0;
+    this.#reserve(path, sizeBytes);
+    this.#reservedTo = sizeBytes + RESERVE_BYTES;
   }
 
-  #reserve(path: string, from: number): boolean {
+  #reserve(path: string, from: number): void {
     const file = this.#disk.openFile(path, 'existing');
     try {
       allocate(file.fd, from, RESERVE_BYTES, true);
-      return true;
-    } catch (error) {
-      // Too late: the disk is full. The next look tries again.
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return false;
-      throw error;
     } finally {
       this.#disk.close(file);
     }

@@ -183,13 +183,23 @@ export class MetadataState {
     const done = (error: Error | null): void => {
       this.#isWriting = false;
       // The next one is due after the same growth again; until then the log keeps what is needed.
-      if (error === null) this.#trimBehind();
-      else logger.error({ directory, reason: error.message }, 'metadata snapshot was not written');
+      const failure = error ?? this.#tryTrimBehind();
+      if (failure !== null)
+        logger.error({ directory, reason: failure.message }, 'metadata snapshot failed');
     };
     try {
       writeAtomicallyLater(disk, directory, snapshotName(snapshot), encodeSnapshot(snapshot), done);
     } catch (error) {
       done(error as Error);
+    }
+  }
+
+  #tryTrimBehind(): Error | null {
+    try {
+      this.#trimBehind();
+      return null;
+    } catch (error) {
+      return error as Error;
     }
   }
 

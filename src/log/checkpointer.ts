@@ -3,6 +3,7 @@
  * are the operations it holds dropped from the write-ahead log. Never blocks unless asked to; calls
  * that come while one is being written lead to exactly one more. Thread: the shard's.
  */
+import { isShortage } from '../base/shortage.js';
 import { writeAtomically } from '../base/small-file.js';
 import type { Disk, DiskFile } from './disk.js';
 import { REPLICA_STATE } from './names.js';
@@ -124,14 +125,13 @@ export class Checkpointer {
     });
   }
 
-  /** A step that cannot be taken now (a full disk) is no loss: the next checkpoint tries again. */
+  /** A step that cannot be taken now is no loss: the next checkpoint tries again. */
   #guard(step: () => void): void {
     try {
       step();
     } catch (error) {
       this.#isRunning = false;
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') this.#host.failed(error as Error);
+      if (!isShortage(error)) this.#host.failed(error as Error);
     }
   }
 }

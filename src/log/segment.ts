@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.js';
 import { LograftError } from '../base/errors.js';
+import { isShortage } from '../base/shortage.js';
 import type { FilePosition, Offset, WallMs } from '../base/units.js';
 import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
 import { headerAt, walkBatches } from './batch-walk.js';
@@ -189,12 +190,12 @@ export class Segment {
   load(indexIntervalBytes: number): boolean {
     if (this.#isLoaded) return false;
     const { disk } = this.#home;
-    this.#isLoaded = true;
     const isSound =
       this.offsetIndex.load(disk, this.sizeBytes, this.nextOffset) &&
       this.timeIndex.load(disk, this.nextOffset) &&
       this.#isIndexed(indexIntervalBytes);
     if (!isSound) this.rebuildIndexes(indexIntervalBytes);
+    this.#isLoaded = true;
     return !isSound;
   }
 
@@ -210,29 +211,41 @@ export class Segment {
     return true;
   }
 
-  /** The log is the truth: reads every header of the segment. */
+  /**
+   * The log is the truth: reads every header of the segment. Where it cannot be read, the segment
+   * is as long as before and the indexes count as not loaded.
+   */
   rebuildIndexes(indexIntervalBytes: number): void {
     const { disk } = this.#home;
-    const end = this.sizeBytes;
+    const { maxTimestamp, maxTimestampOffset, firstTimestamp } = this;
+    const end = this.end();
     this.offsetIndex.reset(disk);
     this.timeIndex.reset(disk);
     this.#restart();
-    walkBatches(disk, this.file, 0, end, (header) => {
-      this.acceptHeader(header, indexIntervalBytes);
-      return true;
-    });
+    try {
+      walkBatches(disk, this.file, 0, end.filePosition, (header) => {
+        this.acceptHeader(header, indexIntervalBytes);
+        return true;
+      });
+    } catch (error) {
+      this.#isLoaded = false;
+      this.sizeBytes = end.filePosition;
+      this.nextOffset = end.offset;
+      Object.assign(this, { maxTimestamp, maxTimestampOffset, firstTimestamp });
+      throw error;
+    }
+    this.#isLoaded = true;
     this.timeIndex.maybeAppend(this.maxTimestamp, this.maxTimestampOffset);
-    this.flushIndexes();
+    this.#tryFlush();
   }
 
   acceptHeader(header: BatchHeader, indexIntervalBytes: number): void {
     this.accept(header.sizeBytes, nextOffsetOf(header), header.maxTimestamp, indexIntervalBytes);
   }
 
-  /** Gives back the memory of a sealed segment's indexes. */
+  /** Gives back the memory of a sealed segment's indexes, unless they cannot be written now. */
   release(): void {
-    if (!this.#isLoaded) return;
-    this.flushIndexes();
+    if (!this.#isLoaded || !this.#tryFlush()) return;
     this.offsetIndex.release();
     this.timeIndex.release();
     this.#isLoaded = false;
@@ -240,8 +253,18 @@ export class Segment {
 
   /** The indexes are written whole, with the last time entry that Kafka expects, and let go. */
   seal(): void {
-    this.flushIndexes(true);
-    this.release();
+    if (this.#tryFlush(true)) this.release();
+  }
+
+  /** False when the disk is full or no descriptor is free: indexes wait in memory, as derived. */
+  #tryFlush(isSealing = false): boolean {
+    try {
+      this.flushIndexes(isSealing);
+      return true;
+    } catch (error) {
+      if (isShortage(error)) return false;
+      throw error;
+    }
   }
 
   /** Writes the indexes out; with `isSealing` also the last time entry, as Kafka does. */

@@ -1,11 +1,16 @@
 /** What a disk does to a log, in the codes that the rooms above know. */
 import { LograftError } from '../base/errors.js';
+import { isNoDescriptor, isShortage } from '../base/shortage.js';
 import type { Offset } from '../base/units.js';
 
 export function storageError(error: unknown, what: string): LograftError {
   if (error instanceof LograftError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  const { message } = error as NodeJS.ErrnoException;
+  if (isNoDescriptor(error)) {
+    const hint = 'raise the limit of open files (ulimit -n), or lower max.connections';
+    return new LograftError('STORAGE_FULL', `${what}: no free descriptor`, hint, { cause: error });
+  }
+  if (isShortage(error)) {
     const hint = 'free space on the disk of the data directory';
     return new LograftError('STORAGE_FULL', `${what}: no space left`, hint, { cause: error });
   }

@@ -1,10 +1,10 @@
-/** What a disk's errors mean to a replica: no space passes, everything else ends it. */
+/** What a disk's errors mean to a replica: a shortage passes, everything else ends it. */
 import { LograftError } from '../base/errors.js';
+import { isShortage } from '../base/shortage.js';
 
-/** True for an error that says there is no space, from the system or from the log. */
+/** True for an error that says there is no space (or descriptor), from the system or the log. */
 export function isDiskFull(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'STORAGE_FULL';
+  return isShortage(error) || (error as { code?: unknown } | null)?.code === 'STORAGE_FULL';
 }
 
 /** Any other trouble with the disk, as the error that ends a replica. */

@@ -38,6 +38,8 @@ export class MemoryDisk implements Disk {
   /** While true (or matching the path) syncs fail with EIO and the pages are lost. */
   failSync: RegExp | null = null;
   failRead: RegExp | null = null;
+  /** Files and folders that may be open at the same time. */
+  descriptorsMax = Number.MAX_SAFE_INTEGER;
   /**
    * The process is killed in the middle of its next write: a prefix of it (drawn from here) reaches
    * the page cache, the write throws, and nothing changes any more until {@link MemoryDisk.crash}.
@@ -116,6 +118,7 @@ export class MemoryDisk implements Disk {
 
   openFile(path: string, mode: OpenMode): DiskFile {
     this.counters.opens += 1;
+    if (this.#open.size >= this.descriptorsMax) throw errnoError('EMFILE', path);
     let node = this.#find(path);
     if (node === null && mode === 'create') {
       node = newFile();
