@@ -91,6 +91,9 @@ export async function runChaos(cluster: TestCluster, options: ChaosOptions): Pro
   const run = new ChaosRun(cluster, options);
   try {
     return await run.run();
+  } catch (error) {
+    options.log(`the run broke off; the nodes' last words:${cluster.lastLogLines()}`);
+    throw error;
   } finally {
     await run.close();
   }
@@ -124,9 +127,10 @@ class ChaosRun {
   }
 
   async run(): Promise<ChaosResult> {
-    const { topicConfigs, partitions } = this.#options;
+    const { faults, partitions, topicConfigs } = this.#options;
+    const configs = [...faults.flatMap((kind) => kind.topicConfigs ?? []), ...topicConfigs];
     for (const topic of this.#topics) {
-      await this.#cluster.createTopic(topic, partitions, topicConfigs);
+      await this.#cluster.createTopic(topic, partitions, configs);
     }
     await this.#refreshUntilComplete();
     const writers = this.#makeWriters();

@@ -50,6 +50,7 @@ export class ClusterLaunch {
   readonly nodeIds: readonly number[];
   readonly #nodes: ReadonlyMap<number, NodeLaunch>;
   readonly #releases: (() => void)[] = [];
+  readonly #listeners: ((pid: number) => void)[] = [];
 
   constructor(dataDir: string, basePort: number, nodeIds: readonly number[]) {
     this.dataDir = dataDir;
@@ -99,6 +100,11 @@ export class ClusterLaunch {
    */
   onRelease(release: () => void): void {
     this.#releases.push(release);
+  }
+
+  /** Called with every process of a node, when it was made and again when it runs. */
+  onProcess(listener: (pid: number) => void): void {
+    this.#listeners.push(listener);
   }
 
   release(): void {
@@ -153,7 +159,12 @@ export class ClusterLaunch {
       if (before === null) throw new Error('a cluster is claimed before its nodes start');
       return withNode(before, nodeId, { process: found, hasFailed: false });
     });
-    await this.#waitUntilMember(nodeId, found, logStart);
+    for (const listener of this.#listeners) listener(found.pid);
+    try {
+      await this.#waitUntilMember(nodeId, found, logStart);
+    } finally {
+      for (const listener of this.#listeners) listener(found.pid);
+    }
   }
 
   async #waitUntilMember(nodeId: number, id: ProcessId, logStart: number): Promise<void> {

@@ -131,7 +131,7 @@ export class TestCluster {
     const result = await this.run(args, options);
     if (result.status === 0) return result;
     const how = result.isTimedOut ? 'timed out' : `ended with ${result.signal ?? result.status}`;
-    const said = `${result.stderr}${result.stdout}${this.#lastLogLines()}`;
+    const said = `${result.stderr}${result.stdout}${this.lastLogLines()}`;
     throw new Error(`lograft ${args.join(' ')} ${how}\n${said}`);
   }
 
@@ -215,7 +215,7 @@ export class TestCluster {
   }
 
   /** What the nodes wrote last, for a failure message. */
-  #lastLogLines(): string {
+  lastLogLines(): string {
     return this.nodeIds
       .map((id) => {
         const tail = readTail(join(this.dataDir, `node-${id}/lograft.log`));

@@ -25,6 +25,8 @@ export type FaultKind<F extends Fault = Fault> = {
   availability(): string | null;
   /** Writes into the launch what the nodes need; called once, before the cluster starts. */
   prepareCluster?(launch: ClusterLaunch): Promise<void> | void;
+  /** `k=v` that the topics of the run must have under it. */
+  readonly topicConfigs?: readonly string[];
   plan(random: Prng, nodeIds: readonly number[]): F;
   /** Does it, calls `onHit` right after, holds, takes it back. */
   apply(cluster: TestCluster, fault: F, onHit: () => void): Promise<void>;

@@ -3,11 +3,13 @@
  * part of `--faults all` from then on.
  */
 import type { Prng } from '#src/base/prng.js';
+import { clock } from './clock.js';
 import { kill, killAll, killTwo } from './crash.js';
 import { eio, short, slowdisk, torn } from './disk-errors.js';
 import { enospc } from './disk-full.js';
 import { powercut, powercutAll, powercutTwo } from './disk-power.js';
 import type { Fault, FaultKind } from './fault.js';
+import { fd } from './fd.js';
 import { cut, oneway, partial } from './network.js';
 import { pause, pauseTwo } from './pause.js';
 import { delay, midFrame } from './proxy.js';
@@ -32,6 +34,8 @@ export const KINDS: readonly FaultKind[] = [
   short,
   torn,
   slowdisk,
+  clock,
+  fd,
 ];
 
 export const KIND_NAMES: readonly string[] = KINDS.map(({ kind }) => kind);
