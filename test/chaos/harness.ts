@@ -158,6 +158,7 @@ class ChaosRun {
   async #runRounds(): Promise<void> {
     const { rounds, faults, seed } = this.#options;
     await this.#waitForAcks();
+    this.#options.log('every partition takes records');
     const plan = planFaults(new Prng(seed), rounds, faults, this.#cluster.nodeIds);
     for (const [index, fault] of plan.entries()) await this.#round(index + 1, fault);
   }

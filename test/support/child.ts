@@ -24,6 +24,10 @@ export class Child {
     process.once('exit', () => killGroup(child.pid));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -42,12 +46,19 @@ export class Child {
     }
   }
 
+  /** Waits until its standard error, as far as it is kept, matches. */
+  async errorLine(pattern: RegExp, timeoutMs = 30_000): Promise<void> {
+    const isThere = (): boolean => pattern.test(this.#errors) || this.hasEnded;
+    await waitFor(`${pattern} from ${this.#name}`, isThere, { timeoutMs });
+    if (!pattern.test(this.#errors)) throw new Error(`${this.#name} ended:\n${this.#errors}`);
+  }
+
   /** Sends a line to its input. */
   send(line: string): void {
     this.#child.stdin?.write(`${line}\n`);
   }
 
-  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+  async kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT' = 'SIGKILL'): Promise<void> {
     if (!this.hasEnded) this.#child.kill(signal);
     await waitFor(`${this.#name} to end`, () => this.hasEnded);
   }

@@ -63,7 +63,10 @@ export class ClusterLaunch {
   static async make(nodes = 3): Promise<ClusterLaunch> {
     const basePort = await freeBasePort(nodes);
     const nodeIds = Array.from({ length: nodes }, (_, i) => i + 1);
-    return new ClusterLaunch(tempDir('cluster'), basePort, nodeIds);
+    const launch = new ClusterLaunch(tempDir('cluster'), basePort, nodeIds);
+    // Before the folder goes, and (a cluster prepends itself later) after the nodes are gone.
+    process.prependOnceListener('exit', () => launch.release());
+    return launch;
   }
 
   node(nodeId: number): NodeLaunch {

@@ -87,10 +87,7 @@ export class TestCluster {
       ...(options.settings ?? []).flatMap((setting) => ['--set', setting]),
     ];
     // Before the folder goes, which says whom to kill.
-    process.prependOnceListener('exit', () => {
-      this.#killAll();
-      launch?.release();
-    });
+    process.prependOnceListener('exit', () => this.#killAll());
   }
 
   /** Starts a new cluster in a folder of its own and waits until it takes records. */
