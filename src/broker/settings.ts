@@ -162,6 +162,12 @@ const NODE_SETTINGS = {
     { min: 1 },
     'How often a node looks for segments that retention may remove.',
   ),
+  'log.scrub.interval.ms': whole(
+    'ms',
+    DAY_MS,
+    { min: -1 },
+    'All logs are read once in this time to find bytes that changed; -1 reads them at start only.',
+  ),
   'log.wal.file.bytes': whole(
     'bytes',
     8 * MIB,

@@ -200,6 +200,7 @@ class ShardThread {
       freeBytesMin: settings['log.free.bytes.min'],
       producerExpirationMs: settings['producer.id.expiration.ms'],
       retentionCheckMs: settings['log.retention.check.interval.ms'],
+      scrubIntervalMs: settings['log.scrub.interval.ms'],
       onLeadership: (partition) => {
         this.#reporter.note(partition);
         this.#groups.leadershipChanged(partition);

@@ -1,5 +1,5 @@
 /**
- * Reads the segments that a log had when it was opened, a piece at a time, newest first, and finds
+ * Reads the segments that a log had when a pass began, a piece at a time, newest first, and finds
  * bytes that changed while nobody looked: disks do that, and sendfile does not look. Reads only.
  * Thread: the shard's; a piece must be small, for a cold disk keeps the thread until it is read.
  */
@@ -17,7 +17,7 @@ export type ScrubFinding = { readonly kind: DamageKind; readonly offset: Offset 
 export class LogScrub {
   readonly #view: LogView;
   /** What is to be looked at, the newest last; the last one is under way. */
-  readonly #left: Segment[];
+  #left: Segment[];
   #position: FilePosition = 0;
   /** How long the segment under way was when it was begun. */
   #limit: FilePosition = 0;
@@ -40,6 +40,13 @@ export class LogScrub {
   /** The first damage met; the scrub ends there. */
   get finding(): ScrubFinding | null {
     return this.#finding;
+  }
+
+  /** Begins another pass, over what the log has now. */
+  restart(): void {
+    this.#left = [...this.#view.segments];
+    this.#finding = null;
+    this.#cuts = -1;
   }
 
   /** Looks at about so many bytes more and returns how many it were. Throws STORAGE_FAILED. */

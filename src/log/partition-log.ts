@@ -55,7 +55,7 @@ export class PartitionLog {
   readonly directory: string;
   /** What recovery met when the log was opened. */
   readonly findings: readonly RecoveryFinding[];
-  /** For its owner to drive: looks for damage in what was there when the log was opened. */
+  /** For its owner to drive: looks for damage in what was there when its pass began. */
   readonly scrub: LogScrub;
   readonly #group: GroupKey;
   readonly #home: SegmentHome;

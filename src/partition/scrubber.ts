@@ -1,5 +1,6 @@
 /**
- * Looks through the logs of a shard once after they were opened, a piece each tick. Promise: a
+ * Looks through the logs of a shard, a piece each tick: once after they were opened, and all of
+ * them again now and then, for bytes also change under a node that runs for months. Promise: a
  * replica whose bytes have changed is handed to its owner for repair, but only while another
  * replica leads, so that nothing is given up that nobody else could give back. Shard thread.
  */
@@ -13,6 +14,8 @@ import type { Partition } from './partition.js';
 export type ScrubberOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** log.scrub.interval.ms: from the begin of one pass to that of the next; -1 for one only. */
+  readonly scrubIntervalMs: number;
   /** The replica is to be opened again, and to believe nothing from the batch at `from` on. */
   readonly onDamaged: (group: GroupKey, from: Offset) => void;
 };
@@ -23,24 +26,30 @@ const HAND_OVER_MS = 1_000;
 
 export class Scrubber {
   readonly #options: ScrubberOptions;
+  readonly #all = new Set<Partition>();
   readonly #waiting = new Set<Partition>();
   readonly #damaged = new Map<Partition, Offset>();
   #handOverAtMs: MonotonicMs = 0;
+  #passBeganAtMs: MonotonicMs;
 
   constructor(options: ScrubberOptions) {
     this.#options = options;
+    this.#passBeganAtMs = options.clock.monotonicMs();
   }
 
   add(partition: Partition): void {
+    this.#all.add(partition);
     this.#waiting.add(partition);
   }
 
   remove(partition: Partition): void {
+    this.#all.delete(partition);
     this.#waiting.delete(partition);
     this.#damaged.delete(partition);
   }
 
   tick(): void {
+    if (this.#waiting.size === 0) this.#maybeBeginPass();
     let bytes = 0;
     for (const partition of this.#waiting) {
       if (partition.failure !== null) this.remove(partition);
@@ -48,6 +57,19 @@ export class Scrubber {
       if (bytes >= TICK_BYTES) break;
     }
     if (this.#damaged.size > 0) this.#repair();
+  }
+
+  #maybeBeginPass(): void {
+    const { clock, scrubIntervalMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (scrubIntervalMs < 0 || nowMs < this.#passBeganAtMs + scrubIntervalMs) return;
+    this.#passBeganAtMs = nowMs;
+    for (const partition of this.#all) {
+      // What is damaged waits for its repair.
+      if (this.#damaged.has(partition)) continue;
+      partition.log.scrub.restart();
+      this.#waiting.add(partition);
+    }
   }
 
   /** A disk that cannot be read now says so again to those who need the bytes. */

@@ -60,6 +60,8 @@ export type ShardOptions = {
   readonly producerExpirationMs: number;
   /** log.retention.check.interval.ms */
   readonly retentionCheckMs: number;
+  /** log.scrub.interval.ms */
+  readonly scrubIntervalMs: number;
   /** Role, epoch or serving state of a partition changed. */
   readonly onLeadership: (partition: Partition) => void;
   /** Close the replica and open it again with `suspectFrom`: its peers will repair it. */

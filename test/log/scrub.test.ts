@@ -67,6 +67,24 @@ test('a replica opened with the damaged offset gives up what lies behind, and sa
   assert.ok(bench.log.isForgetful);
 });
 
+test('another pass finds what changed after the first one, also in newer batches', () => {
+  const bench = new Bench(closedLog()).open({ isCleanStop: true, config: { segmentBytes: 2_000 } });
+  const { log } = bench;
+  scrubAll(log, 700);
+  assert.is(log.scrub.finding, null);
+  const from = log.logEnd.offset;
+  bench.startEpoch(2);
+  for (let i = 0; i < 6; i++) bench.append({ valueBytes: 300, tag: 'later' });
+  const disk = bench.disk as MemoryDisk;
+  const logs = disk.list(DIRECTORY).filter((name) => name.endsWith('.log'));
+  const path = `${DIRECTORY}/${logs.at(-1)}`;
+  disk.flipBit(path, disk.fileSize(path) - 5);
+  log.scrub.restart();
+  scrubAll(log, 700);
+  assert.is(log.scrub.finding?.kind, 'bad-crc');
+  assert.ok((log.scrub.finding?.offset ?? 0) > from);
+});
+
 test('what is cut, appended or dropped meanwhile is no damage', () => {
   const bench = new Bench(closedLog()).open({ isCleanStop: true, config: { segmentBytes: 2_000 } });
   const { log } = bench;
