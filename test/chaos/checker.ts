@@ -199,6 +199,13 @@ export class History {
 export class Witness {
   readonly #digests = new Map<string, string>();
   readonly violations: Violation[] = [];
+  /** Answers that a client refuses and asks for again are no violation, as long as that ends. */
+  readonly toleratesDamage: boolean;
+  damaged = 0;
+
+  constructor(toleratesDamage = false) {
+    this.toleratesDamage = toleratesDamage;
+  }
 
   saw(partition: string, baseOffset: number, digest: string): void {
     const place = `${partition}@${baseOffset}`;

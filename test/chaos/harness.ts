@@ -80,7 +80,9 @@ export async function startChaosCluster(
   const launch = await ClusterLaunch.make();
   try {
     for (const kind of kinds) await kind.prepareCluster?.(launch);
-    return await TestCluster.start({ launch, settings: [...CHAOS_SETTINGS, ...settings] });
+    const wanted = kinds.flatMap((kind) => kind.settings ?? []);
+    const all = [...CHAOS_SETTINGS, ...wanted, ...settings];
+    return await TestCluster.start({ launch, settings: all });
   } catch (error) {
     launch.release();
     throw error;
@@ -103,7 +105,7 @@ class ChaosRun {
   readonly #cluster: TestCluster;
   readonly #options: ChaosOptions;
   readonly #history = new History();
-  readonly #witness = new Witness();
+  readonly #witness: Witness;
   readonly #gaps = new AckGaps();
   readonly #client: KafkaClient;
   readonly #names: readonly PartitionName[];
@@ -118,7 +120,8 @@ class ChaosRun {
   constructor(cluster: TestCluster, options: ChaosOptions) {
     this.#cluster = cluster;
     this.#options = options;
-    const { topics, partitions } = options;
+    const { faults, topics, partitions } = options;
+    this.#witness = new Witness(faults.some(({ mayServeDamage }) => mayServeDamage === true));
     this.#topics = Array.from({ length: topics }, (_, i) => `chaos-${i + 1}`);
     this.#names = this.#topics.flatMap((topic) =>
       Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
@@ -334,6 +337,7 @@ class ChaosRun {
     if (all.length > 40) log(`and ${all.length - 40} violations more`);
     for (const failure of this.#failures) log(failure);
     log(`${verdict.unknown} records without a final answer, ${verdict.unknownFound} of them kept`);
+    if (this.#witness.damaged > 0) log(`${this.#witness.damaged} damaged answers refused`);
     const { acked, lost, changed, duplicated } = verdict;
     return {
       seed,

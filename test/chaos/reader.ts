@@ -59,7 +59,7 @@ export class Follower {
   async run(): Promise<void> {
     const key = keyOf(this.#name);
     while (!this.#isStopped) {
-      const fetched = await tryFetch(this.#client, this.#name, this.#offset);
+      const fetched = await tryFetch(this.#client, this.#name, this.#offset, this.#witness);
       for (const batch of fetched?.batches ?? []) {
         this.#witness.followed(key, this.#offset, batch.baseOffset);
         this.#witness.saw(key, batch.baseOffset, digest(batch.bytes));
@@ -83,11 +83,11 @@ export async function readAll(
 ): Promise<{ readonly logStartOffset: number; readonly highWatermark: number }> {
   const key = keyOf(name);
   const highWatermark = await latestOffset(client, name);
-  const { logStartOffset } = await mustFetch(client, name, 0);
+  const { logStartOffset } = await mustFetch(client, name, 0, witness);
   history.startReading(key, logStartOffset);
   let offset = logStartOffset;
   while (offset < highWatermark) {
-    const { batches } = await mustFetch(client, name, offset);
+    const { batches } = await mustFetch(client, name, offset, witness);
     if (batches.length === 0) break;
     for (const batch of batches) {
       witness.saw(key, batch.baseOffset, digest(batch.bytes));
@@ -105,9 +105,10 @@ async function mustFetch(
   client: KafkaClient,
   name: PartitionName,
   offset: number,
+  witness: Witness,
 ): Promise<Fetched> {
   for (let tries = 0; tries < 100; tries++) {
-    const fetched = await tryFetch(client, name, offset);
+    const fetched = await tryFetch(client, name, offset, witness);
     if (fetched !== null) return fetched;
     await sleep(RETRY_MS);
   }
@@ -119,6 +120,7 @@ async function tryFetch(
   client: KafkaClient,
   { topic, partition }: PartitionName,
   fetchOffset: number,
+  witness: Witness,
 ): Promise<Fetched | null> {
   const leader = client.leaderOf(topic, partition);
   if (leader === null) return null;
@@ -140,19 +142,33 @@ async function tryFetch(
       return null;
     }
     const { highWatermark, logStartOffset, records } = found;
-    const batches = records === null ? [] : splitBatches(records);
-    return {
-      highWatermark,
-      logStartOffset,
-      batches: batches.filter((b) => b.nextOffset > fetchOffset),
-    };
+    const batches = (records === null ? [] : splitBatches(records)).filter(
+      (batch) => batch.nextOffset > fetchOffset,
+    );
+    if (witness.toleratesDamage) mustFollow(fetchOffset, logStartOffset, batches);
+    return { highWatermark, logStartOffset, batches };
   } catch (error) {
     if (error instanceof ConnectionLost) return null;
-    throw error;
+    if (!(error instanceof DamagedAnswer) || !witness.toleratesDamage) throw error;
+    witness.damaged += 1;
+    return null;
   }
 }
 
 type View = { readonly bytes: Buffer; readonly start: number; readonly length: number };
+
+/** Base offsets are outside of the CRC: a careful client sees whether they follow each other. */
+function mustFollow(from: number, logStart: number, batches: readonly FetchedBatch[]): void {
+  let expected = Math.max(from, logStart);
+  for (const [i, { baseOffset, nextOffset }] of batches.entries()) {
+    // Only the first one may begin before what was asked for.
+    const isNext = i === 0 ? baseOffset <= expected : baseOffset === expected;
+    if (!isNext) throw new DamagedAnswer(`a batch at ${baseOffset}, expected ${expected}`);
+    expected = nextOffset;
+  }
+}
+
+class DamagedAnswer extends Error {}
 
 /** Whole batches of a fetched range; every one must have a valid CRC (K10). */
 function splitBatches({ bytes, start, length }: View): FetchedBatch[] {
@@ -163,7 +179,7 @@ function splitBatches({ bytes, start, length }: View): FetchedBatch[] {
     const { baseOffset, sizeBytes } = header;
     if (at + sizeBytes > end) break;
     if (!isSound(bytes, at, sizeBytes, crc32c)) {
-      throw new Error(`the batch served at ${baseOffset} has a wrong CRC`);
+      throw new DamagedAnswer(`the batch served at ${baseOffset} has a wrong CRC`);
     }
     const batch = bytes.subarray(at, at + sizeBytes);
     batches.push({ baseOffset, nextOffset: nextOffsetOf(header), bytes: batch });

@@ -23,6 +23,10 @@ export type FaultKind<F extends Fault = Fault> = {
   readonly kind: string;
   /** Why it can not run on this machine, or null; printed, and an error under CI. */
   availability(): string | null;
+  /** Broker settings without which it can not be seen. */
+  readonly settings?: readonly string[];
+  /** Nodes may serve damaged bytes for a while; a client must be able to tell, and ask again. */
+  readonly mayServeDamage?: boolean;
   /** Writes into the launch what the nodes need; called once, before the cluster starts. */
   prepareCluster?(launch: ClusterLaunch): Promise<void> | void;
   /** `k=v` that the topics of the run must have under it. */

@@ -8,6 +8,7 @@ import { kill, killAll, killTwo } from './crash.js';
 import { eio, short, slowdisk, torn } from './disk-errors.js';
 import { enospc } from './disk-full.js';
 import { powercut, powercutAll, powercutTwo } from './disk-power.js';
+import { bitflip } from './disk-rot.js';
 import type { Fault, FaultKind } from './fault.js';
 import { fd } from './fd.js';
 import { cut, oneway, partial } from './network.js';
@@ -34,6 +35,7 @@ export const KINDS: readonly FaultKind[] = [
   short,
   torn,
   slowdisk,
+  bitflip,
   clock,
   fd,
 ];
