@@ -13,10 +13,7 @@ import { isShortage } from '../base/shortage.js';
 import type { TopicId } from '../base/units.js';
 import type { LocalReplica } from '../control/reconcile.js';
 import type { Disk } from '../log/disk.js';
-import { readPartitionTopicId } from '../log/kafka-files.js';
-import { REPLICA_STATE } from '../log/names.js';
-import { moveAside } from '../log/recovery-state.js';
-import { readCheckpoint } from '../log/replica-state.js';
+import { folderOwner, moveAside } from '../log/recovery-state.js';
 import type { Logger } from '../observability/logger.js';
 
 const FOLDER = /^(.+)-(\d+)$/;
@@ -117,8 +114,7 @@ export class LocalReplicas {
   }
 
   #ownerOf(path: string): TopicId | null {
-    const named = readPartitionTopicId(this.#disk, path);
-    return named ?? readCheckpoint(this.#disk, `${path}/${REPLICA_STATE}`)?.topicId ?? null;
+    return folderOwner(this.#disk, path);
   }
 
   #folderOf({ topic, partition }: LocalReplica): string {

@@ -85,6 +85,7 @@ export type RecoveryCase =
   | 'truncate-replayed'
   | 'synced-bytes-missing'
   | 'left-over-file'
+  | 'name-restored'
   | 'state-lost'
   | 'folder-lost'
   | 'page-cache-lost';

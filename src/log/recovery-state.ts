@@ -49,7 +49,7 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
   const names = disk.list(directory);
   const baseOffsets = segmentOffsets(names);
   const checkpoint = readCheckpoint(disk, `${directory}/${REPLICA_STATE}`);
-  checkOwner(options, checkpoint, baseOffsets);
+  checkOwner(options, checkpoint, baseOffsets, findings);
   removeLeftOvers(disk, directory, findings);
   const opSequence = checkpoint?.state.opSequence ?? 0;
   const ops = wal.ops(group).filter(({ sequence }) => sequence > opSequence);
@@ -73,9 +73,18 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
   };
 }
 
+/**
+ * Whose folder this is; null when it does not say. The checkpoint is believed before the file that
+ * is there for it, which has no checksum.
+ */
+export function folderOwner(disk: Disk, directory: string): TopicId | null {
+  const checkpoint = readCheckpoint(disk, `${directory}/${REPLICA_STATE}`);
+  return checkpoint?.topicId ?? readPartitionTopicId(disk, directory);
+}
+
 /** The name under which a folder that belongs to somebody else is kept. */
 export function moveAside(disk: Disk, directory: string): string {
-  const owner = readPartitionTopicId(disk, directory) ?? 'unknown';
+  const owner = folderOwner(disk, directory) ?? 'unknown';
   let target = `${directory}.${owner}-stray`;
   for (let i = 2; disk.exists(target); i++) target = `${directory}.${owner}.${i}-stray`;
   disk.rename(directory, target);
@@ -98,10 +107,11 @@ function checkOwner(
   { disk, directory, topicId }: FindOptions,
   checkpoint: Checkpoint | null,
   baseOffsets: readonly Offset[],
+  findings: RecoveryFinding[],
 ): void {
   const named = readPartitionTopicId(disk, directory);
   const owner = checkpoint?.topicId ?? named;
-  const isOurs = owner === topicId && (named === null || named === topicId);
+  const isOurs = owner === topicId;
   // A folder is named on disk before anything in it is acknowledged, so one without a name
   // and with batches is not ours.
   if (!isOurs && (owner !== null || hasBatches(disk, directory, baseOffsets))) {
@@ -111,5 +121,7 @@ function checkOwner(
       'it is moved aside and kept; remove it when nobody misses it',
     );
   }
-  if (named !== topicId) writePartitionMetadata(disk, directory, topicId);
+  if (named === topicId) return;
+  if (named !== null) findings.push({ kind: 'name-restored', detail: named });
+  writePartitionMetadata(disk, directory, topicId);
 }

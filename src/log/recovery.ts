@@ -26,6 +26,8 @@
  *  offset-index-rebuilt  | .index missing, cut, ahead, or garbage  | rebuilt from log   | no
  *  time-index-rebuilt    | the same of .timeindex                  | rebuilt from log   | no
  *  left-over-file        | .tmp, .swap, an index without its log   | removed            | no
+ *  name-restored         | partition.metadata names another topic  | rewritten          | no
+ *                        |   than the checkpoint, which is ours    |                    |
  *  state-lost            | no sound checkpoint, but batches        | history from batches| yes
  *  folder-lost           | the WAL knows the replica, no folder    | starts empty       | yes
  *  page-cache-lost       | `cached` topic, power was lost          | as the cases above | yes
