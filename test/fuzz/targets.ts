@@ -7,12 +7,14 @@ import { LOG_TARGETS } from './targets/log-files.js';
 import { MODEL_TARGETS } from './targets/models.js';
 import { PEER_TARGETS } from './targets/peers.js';
 import { PROTOCOL_TARGETS } from './targets/protocol.js';
+import { RAFT_TARGETS } from './targets/raft.js';
 import { RECORD_TARGETS } from './targets/records.js';
 import { SMALL_FILE_TARGETS } from './targets/small-files.js';
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...PROTOCOL_TARGETS,
   ...PEER_TARGETS,
+  ...RAFT_TARGETS,
   ...RECORD_TARGETS,
   ...LOG_TARGETS,
   ...SMALL_FILE_TARGETS,

@@ -17,11 +17,13 @@ namespace {
 
 constexpr size_t kStreamBytesMax = 8 * 1024;
 constexpr size_t kReadersCount = 2;
+constexpr size_t kSmallTurnsMax = 128;
 
 class Connection {
  public:
   Connection(BufferPool* pool, uint32_t limit) : pool_(pool), limit_(limit), reader_(pool) {
     reader_.set_frame_bytes_max(limit);
+    stream_.reserve(kStreamBytesMax);
   }
 
   void AddFrame(size_t length) {
@@ -170,7 +172,9 @@ void FuzzFrameReader(Input in) {
     for (size_t who = 0; who < kReadersCount; who++) {
       const size_t at = turn * kReadersCount + who;
       const size_t size = sizes_count == 0 ? 64 : sizes[at % sizes_count];
-      const size_t wanted = size < 128 ? size + 1 : (size - 127) * 64;
+      // Readers of a byte at a time are tried for a while, not for a whole stream.
+      const bool is_long = size >= 128 || turn >= kSmallTurnsMax;
+      const size_t wanted = is_long ? (size % 128 + 1) * 64 : size + 1;
       if (connections[who].IsOver()) continue;
       has_read[who] = connections[who].Read(&slab, &fill, wanted);
     }
