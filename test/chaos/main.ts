@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { KINDS, KIND_NAMES, choose, kindsNamed } from './faults/registry.js';
 import { runChaos, startChaosCluster } from './harness.js';
+import { addToLedger } from '../support/ledger.js';
 
 const USAGE = `usage: npm run chaos -- [options]
   --rounds N      faults, one after another (20)
@@ -15,7 +16,8 @@ const USAGE = `usage: npm run chaos -- [options]
   --topics N      (3), each of --partitions N (6)
   --every-ms N    pause of a writer between batches (5)
   --set K=V       broker setting, may be repeated
-  --config K=V    topic config, may be repeated`;
+  --config K=V    topic config, may be repeated
+  --ledger        add the result to docs/ledger.jsonl`;
 
 const { values } = parseArgs({
   options: {
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     'every-ms': { type: 'string', default: '5' },
     set: { type: 'string', multiple: true, default: [] },
     config: { type: 'string', multiple: true, default: [] },
+    ledger: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -67,4 +70,5 @@ const result = await runChaos(cluster, {
   log: (line) => process.stderr.write(`${line}\n`),
 });
 process.stdout.write(`${JSON.stringify(result)}\n`);
+if (values.ledger) addToLedger('chaos', result.ok, result);
 process.exitCode = result.ok ? 0 : 1;

@@ -1,11 +1,12 @@
 /**
  * `npm run fuzz -- --seconds N [--seed S] [--target NAME]`: every target for its share of the time,
  * C++ under libFuzzer and TypeScript under fast-check, one after the other on one core. Prints the
- * inputs of each target and one line for the ledger; a finding is printed with the command that
+ * inputs of each target and one document with the sums; a finding is printed with the command that
  * repeats it, and the exit code is 1.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { addToLedger } from '../support/ledger.js';
 import { tempDir } from '../support/temp-dir.js';
 import type { FuzzReport } from './fuzz-target.js';
 import { buildNative, missingForNative, NATIVE_TARGETS } from './run-native.js';
@@ -20,7 +21,8 @@ const USAGE = `usage: npm run fuzz -- [options]
   --runs N        inputs per target at most
   --path P        one input of a TypeScript target, as printed with a finding
   --input BASE64  one input of a C++ target, as printed with a finding
-  --list          names of all targets`;
+  --list          names of all targets
+  --ledger        add the result to docs/ledger.jsonl`;
 
 /** Of the whole time; C++ inputs are cheap, and there are a hundred times as many wanted. */
 const NATIVE_SHARE = 0.6;
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     path: { type: 'string' },
     input: { type: 'string' },
     list: { type: 'boolean', default: false },
+    ledger: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -132,11 +135,14 @@ function summarise(): void {
   const spent = (names: readonly string[]): number =>
     reports.reduce((sum, { target, seconds }) => sum + (names.includes(target) ? seconds : 0), 0);
   const findings = reports.filter(({ failure }) => failure !== null).length;
-  const part = (names: readonly string[]): string =>
-    `${count(names)} in ${Math.round(spent(names))} s`;
-  const date = new Date().toISOString().slice(0, 10);
-  const parts = `C++ ${part(natives)}, TypeScript ${part(properties)}`;
-  say(`ledger: ${date} seed ${seed}: ${parts}, ${findings} findings`);
+  const parts = { native: natives, properties };
+  const sums = Object.entries(parts).map(([name, names]) => [
+    name,
+    { inputs: count(names), seconds: Math.round(spent(names)) },
+  ]);
+  const result = { seed, ...Object.fromEntries(sums), findings };
+  say(JSON.stringify(result));
+  if (values.ledger) addToLedger('fuzz', findings === 0, result);
   if (findings > 0) process.exitCode = 1;
 }
 

@@ -50,6 +50,7 @@ class Bench {
       freeBytesMin: 0,
       producerExpirationMs: 60_000,
       retentionCheckMs: 60_000,
+      scrubIntervalMs: 60_000,
       onLeadership: quiet,
       onDamaged: quiet,
       wantTurn: quiet,
