@@ -19,8 +19,16 @@ constexpr size_t kConnectionsMax = 32 * 1024;
 constexpr size_t kSlotsBeforeReuse = 1024;
 constexpr int kAcceptsPerTurn = 64;
 constexpr uint32_t kAcceptBackoffMs = 100;
+// Descriptors that clients leave for files and peers: a log that cannot roll refuses records.
+constexpr int kSpareDescriptors = 64;
 constexpr uint32_t kTimerMsMin = 5;
 constexpr uint32_t kTimerMsMax = 1000;
+
+// The system gives out the lowest number that is free, so a high one means that few are left.
+bool IsSpare(int fd) {
+  const int limit = platform::DescriptorsMax();
+  return fd >= limit - std::min(kSpareDescriptors, limit / 4);
+}
 
 // Numeric addresses only: looking names up would block the loop.
 bool ParseAddress(const std::string& host, int port, sockaddr_storage* address) {
@@ -140,6 +148,10 @@ void SocketLayer::AcceptSome(Listener* listener) {
     if (fd < 0 && IsOfOneConnection(-fd)) continue;
     // Out of descriptors or memory: the rest waits in the backlog rather than spinning here.
     if (fd < 0) return BackOff(listener);
+    if (listener->is_handoff && IsSpare(fd)) {
+      close(fd);
+      return BackOff(listener);
+    }
     counters_.accepted++;
     if (platform::PrepareConnection(fd) != 0) {
       close(fd);  // already reset by its peer

@@ -67,6 +67,9 @@ ssize_t SendFile(int socket, int file, uint64_t position, size_t length);
 
 extern const bool kHasSendfile;
 
+// How many descriptors this process may have; INT_MAX when there is no limit.
+int DescriptorsMax();
+
 // A second descriptor of the same open file, or a negative errno.
 int Duplicate(int fd);
 

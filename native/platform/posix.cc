@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -145,6 +146,12 @@ ssize_t Send(int fd, iovec* parts, size_t count, bool more_follows) {
     done = sendmsg(fd, &message, flags);
   } while (done < 0 && errno == EINTR);
   return done < 0 ? -errno : done;
+}
+
+int DescriptorsMax() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  return static_cast<int>(limit.rlim_cur);
 }
 
 int Duplicate(int fd) {

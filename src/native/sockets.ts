@@ -80,6 +80,7 @@ export type SocketCounters = {
   closed: number;
   connections: number;
   readPauses: number;
+  /** Accepting stopped for a moment: (almost) no descriptor was free. */
   acceptBackoffs: number;
   /** Whether large ranges leave by sendfile here; false where only plain reads exist. */
   sendfileAvailable: boolean;
