@@ -37,14 +37,17 @@
  *  Rule 2: the damage is not what the stop explains. A kill explains only a last batch that is cut
  *          short. A power cut explains any tail, as long as no sound batch lies behind the damage.
  *
+ * Bytes behind what is known to be synced are written once more: a sync may have failed before, and
+ * then they are in the page cache, marked clean, and no later sync would bring them to the disk.
+ *
  * A forgetful replica first makes that fact durable, then saves the bytes it gives up beside the
  * segment (`….log.<position>.cut`), then cuts.
  */
 import type { GroupKey } from '../base/group.js';
 import { type Position, comparePositions, formatPosition } from '../base/position.js';
 import { writeAtomically } from '../base/small-file.js';
-import type { Offset, TopicId } from '../base/units.js';
-import type { Disk } from './disk.js';
+import type { FilePosition, Offset, TopicId } from '../base/units.js';
+import type { Disk, DiskFile } from './disk.js';
 import type { LogConfig } from './log-config.js';
 import type { RecoveryFinding, ReplicaOp } from './log-types.js';
 import { REPLICA_STATE, segmentPath } from './names.js';
@@ -157,6 +160,7 @@ class Repair {
     if (cut !== null) this.#cutFiles(isDamage);
     else this.#removeDoomed();
     const segments = this.#openEnd();
+    this.#rewriteUnproven(segments);
     this.#cutMarks(endOffsetOf(segments));
     return {
       state: this.#state,
@@ -231,17 +235,7 @@ class Repair {
     const from = segment.sizeBytes;
     const copy = disk.openFile(`${segment.path}.${from}.cut`, 'create');
     try {
-      const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, fileBytes - from));
-      for (let at = from; at < fileBytes; at += piece.length) {
-        const count = disk.readAt(
-          segment.file,
-          at,
-          piece,
-          0,
-          Math.min(piece.length, fileBytes - at),
-        );
-        disk.writeAt(copy, at - from, piece, 0, count);
-      }
+      copyBytes(disk, segment, from, fileBytes, copy, 0);
     } finally {
       disk.close(copy);
     }
@@ -269,6 +263,20 @@ class Repair {
     const empty = new Segment(home, start.offset);
     empty.create();
     return [empty];
+  }
+
+  /** After a loss of the page cache what was read came from the disk itself. */
+  #rewriteUnproven(segments: readonly Segment[]): void {
+    const { config, isPageCacheLost } = this.#o;
+    const { isStateLost } = this.#found;
+    if (isPageCacheLost || config.durability !== 'synced') return;
+    const provenTo = isStateLost ? 0 : this.#state.syncedOffset;
+    for (const segment of segments) {
+      if (segment.nextOffset <= provenTo) continue;
+      const from = Math.max(provenTo, segment.baseOffset);
+      const { filePosition } = segment.boundaryOf(from, config.indexIntervalBytes);
+      copyBytes(this.#o.disk, segment, filePosition, segment.sizeBytes, segment.file, filePosition);
+    }
   }
 
   /** Marks behind the last batch that is left did not become true. */
@@ -300,6 +308,22 @@ class Repair {
 }
 
 const COPY_BYTES = 1 << 20;
+
+/** Bytes of a segment's file to a place in the same file or another one. */
+function copyBytes(
+  disk: Disk,
+  { file }: Segment,
+  from: FilePosition,
+  end: FilePosition,
+  target: DiskFile,
+  to: FilePosition,
+): void {
+  const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, end - from));
+  for (let at = from; at < end; at += piece.length) {
+    const count = disk.readAt(file, at, piece, 0, Math.min(piece.length, end - at));
+    disk.writeAt(target, to + at - from, piece, 0, count);
+  }
+}
 
 /** Rule 2 of the table: is the damage what this kind of stop leaves behind? */
 function isExplained({ kind, hasSoundBehind }: LogCut, isPageCacheLost: boolean): boolean {
