@@ -155,17 +155,15 @@ export const torn = shimKind('torn', {
     holdMs: planHold(random),
     orders: {
       tornWrites: 1,
-      files: random.pick<FileKind>(['wal', 'segment', 'other', 'any']),
+      // Other files are only written now and then: nobody can wait for that.
+      files: random.pick<FileKind>(['wal', 'segment', 'any']),
       skip: random.int(0, 100),
     },
   }),
   async apply(cluster, fault, onHit) {
     const [node] = fault.nodes as [number];
     const victim = cluster.process(node);
-    // What is neither log nor segment is written when a node starts or ends, or a topic changes.
-    const isRare = fault.orders.files === 'other';
-    const orders = isRare ? { ...fault.orders, skip: 0 } : fault.orders;
-    await hit(cluster, { ...fault, orders }, ['tornWrites']);
+    await hit(cluster, fault, ['tornWrites']);
     onHit();
     await waitFor('the node to be gone', () => stateOf(victim) === 'gone', { timeoutMs: GONE_MS });
     heal(cluster, fault);
