@@ -4,6 +4,7 @@ import { type FuzzTarget, target } from './fuzz-target.js';
 import { CONTROL_TARGETS } from './targets/control.js';
 import { GROUP_TARGETS } from './targets/groups.js';
 import { LOG_TARGETS } from './targets/log-files.js';
+import { FOLDER_TARGETS } from './targets/log-folders.js';
 import { MODEL_TARGETS } from './targets/models.js';
 import { PEER_TARGETS } from './targets/peers.js';
 import { PROTOCOL_TARGETS } from './targets/protocol.js';
@@ -17,6 +18,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...RAFT_TARGETS,
   ...RECORD_TARGETS,
   ...LOG_TARGETS,
+  ...FOLDER_TARGETS,
   ...SMALL_FILE_TARGETS,
   ...CONTROL_TARGETS,
   ...GROUP_TARGETS,
