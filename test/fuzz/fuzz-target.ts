@@ -1,11 +1,14 @@
 /** What a fuzz target in TypeScript is, and what one run of it has to say. Pure. */
 import type { IRawProperty } from 'fast-check';
 
+/** A property whose every run can be watched. */
+export type WatchedProperty = IRawProperty<unknown> & { beforeEach(hook: () => void): unknown };
+
 /** Made anew for each worker: a property may count, and must not share that. */
 export type FuzzTarget = {
   readonly name: string;
   /** Nothing in it depends on time or chance: a seed repeats it. */
-  readonly property: () => IRawProperty<unknown>;
+  readonly property: () => WatchedProperty;
   /** Inputs between two looks at the clock, so that slow ones do not overstay. */
   readonly runsPerSeed: number;
 };
@@ -36,7 +39,7 @@ export type FuzzBudget = {
 
 export function target(
   name: string,
-  property: () => IRawProperty<unknown>,
+  property: () => WatchedProperty,
   runsPerSeed = 200,
 ): FuzzTarget {
   return { name, property, runsPerSeed };

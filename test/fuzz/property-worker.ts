@@ -1,7 +1,7 @@
 /**
  * The thread that one TypeScript target runs on: seed after seed until its time or its inputs are
- * used up, or one fails. It tells a shared counter before each seed, so that the main thread can
- * name the seed of a decoder that never comes back.
+ * used up, or one fails. It counts each input where the main thread sees it, and says which seed it
+ * is at, so that a decoder which never comes back can be stopped and named.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import fc from 'fast-check';
@@ -24,12 +24,13 @@ const { property, runsPerSeed } = found;
 
 const endMs = performance.now() + budget.seconds * 1000;
 const checked = property();
+// Each input beats, shrinking ones too: what stops is one that does not come back.
+checked.beforeEach(() => void Atomics.add(progress, 1, 1));
 let inputs = 0;
 let failure: FuzzFailure | null = null;
 for (let seed = budget.seed; failure === null; seed++) {
   if (inputs >= budget.runs || (inputs > 0 && performance.now() >= endMs)) break;
   Atomics.store(progress, 0, seed);
-  Atomics.add(progress, 1, 1);
   const numRuns = Math.min(runsPerSeed, budget.runs - inputs);
   const replay = budget.path === null ? {} : { path: budget.path };
   const details = await fc.check(checked, { seed, numRuns, ...replay });

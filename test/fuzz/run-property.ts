@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { FuzzBudget, FuzzFailure, FuzzReport } from './fuzz-target.js';
 import type { WorkerTask } from './property-worker.js';
 
-/** A seed takes well under a second; a busy machine may take many times that. */
+/** An input takes milliseconds; a busy machine may take many times that. */
 const SILENT_SECONDS_MAX = 60;
 const HEAP_MIB_MAX = 768;
 

@@ -1,6 +1,7 @@
 /** Every TypeScript target, by the room whose code it tries. */
 import fc from 'fast-check';
 import { type FuzzTarget, target } from './fuzz-target.js';
+import { CODEC_TARGETS } from './targets/codecs.js';
 import { CONTROL_TARGETS } from './targets/control.js';
 import { GROUP_TARGETS } from './targets/groups.js';
 import { LOG_TARGETS } from './targets/log-files.js';
@@ -21,6 +22,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...FOLDER_TARGETS,
   ...SMALL_FILE_TARGETS,
   ...CONTROL_TARGETS,
+  ...CODEC_TARGETS,
   ...GROUP_TARGETS,
   ...MODEL_TARGETS,
 ];

@@ -8,8 +8,11 @@ import { decompressFrameSync } from 'lz4-napi';
 import { uncompressSync } from 'snappy';
 import { LograftError } from '../../base/errors.js';
 import type { Decompress } from '../../records/records.js';
+import { zstdWindowBytes } from './zstd-frames.js';
 
 const PLAIN_BYTES_MAX = 256 * 1024 * 1024;
+/** What zstd's own decoders set aside at most unless told otherwise. */
+const WINDOW_BYTES_MAX = 128 * 1024 * 1024;
 const NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
 
 /** By the codec's number in a batch's attributes. */
@@ -88,6 +91,8 @@ function unpackZstd(bytes: Uint8Array): Buffer {
   if (zstdDecompressSync !== undefined) {
     return zstdDecompressSync(bytes, { maxOutputLength: PLAIN_BYTES_MAX });
   }
+  const windowBytes = zstdWindowBytes(asBuffer(bytes));
+  if (windowBytes > WINDOW_BYTES_MAX) throw new Error(`a window of ${windowBytes} bytes`);
   const pieces: Uint8Array[] = [];
   let plainBytes = 0;
   const stream = new ZstdStream((piece) => {

@@ -49,6 +49,20 @@ test('garbage of any length is corrupt, with the name of the codec', () => {
   refuses(SNAPPY, Buffer.from([...XERIAL, 0, 0]), /snappy/);
 });
 
+test('zstd: a window or a content size that no producer needs is refused, in any frame', () => {
+  const magic = Buffer.from('28b52ffd', 'hex');
+  const block = Buffer.from('090000' + '41', 'hex');
+  // One raw block "A": content size in one byte, or a window byte of exponent 0.
+  const single = Buffer.concat([magic, Buffer.from('2001', 'hex'), block]);
+  const windowed = Buffer.concat([magic, Buffer.from('0000', 'hex'), block]);
+  assert.is(decompress(ZSTD, Buffer.concat([single, windowed])).toString(), 'AA');
+  for (const header of ['00a8', 'a000000040', 'e0000000000100000000']) {
+    const lying = Buffer.concat([magic, Buffer.from(header, 'hex'), block]);
+    refuses(ZSTD, lying, /zstd/);
+    refuses(ZSTD, Buffer.concat([single, lying]), /zstd/);
+  }
+});
+
 test('a codec that Kafka does not define is named', () => {
   assert.throws(() => decompress(7, Buffer.alloc(1)), /codec 7/);
 });
