@@ -114,7 +114,10 @@ export class RaftGroup {
     else this.#election.postpone();
   }
 
-  /** A message of another member. What is of no use is dropped; nothing from outside throws. */
+  /**
+   * A message of another member. What is of no use is dropped. Nothing from outside throws, except
+   * that a leader whose log contradicts itself or ours breaks an invariant, which stops the group.
+   */
   step(message: RaftMessage): void {
     const { config, self } = this.#core;
     if (this.#isStranger || !isSameVoter(message.to, self)) return;
