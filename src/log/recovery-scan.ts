@@ -87,13 +87,17 @@ export function scanSegments(options: ScanOptions, findings: RecoveryFinding[]):
   return { segments, doomed, cut: isShort ? cut : null };
 }
 
-/** Files that a removal below the log's start, or a reset, has left behind are not kept. */
-function splitAtStart({ state, isReset, baseOffsets }: Found) {
+/**
+ * Files that a removal below the log's start, or a reset, has left behind are not kept. The start
+ * may have moved on since the reset, into the first file that was written after it.
+ */
+function splitAtStart({ state, resetTo, baseOffsets }: Found) {
   const startOffset = state.start.offset;
   const kept = baseOffsets.filter((base, i) => {
     const next = baseOffsets[i + 1];
     if (base >= startOffset) return true;
-    return !isReset && (next === undefined || next > startOffset);
+    if (resetTo !== null && base < resetTo) return false;
+    return next === undefined || next > startOffset;
   });
   return { kept, doomed: baseOffsets.filter((base) => !kept.includes(base)) };
 }

@@ -17,6 +17,7 @@ import {
   readCheckpoint,
 } from './replica-state.js';
 import type { Wal } from './wal.js';
+import type { SequencedOp } from './wal-recovery.js';
 
 export type Found = {
   readonly state: ReplicaState;
@@ -24,8 +25,8 @@ export type Found = {
   readonly checkpoint: Checkpoint | null;
   /** Where the log was truncated since the checkpoint: older batches may have come back there. */
   readonly truncatedAt: readonly Offset[];
-  /** The log was reset since the checkpoint: older segments may have come back. */
-  readonly isReset: boolean;
+  /** The log was reset to here since the checkpoint: older segments may have come back. */
+  readonly resetTo: Offset | null;
   /** The marks are lost; the epoch history has to be taken from the batches. */
   readonly isStateLost: boolean;
   /** Nothing at all is left of a replica that existed. */
@@ -66,7 +67,7 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
     state,
     checkpoint,
     truncatedAt: ops.flatMap(({ op }) => (op.kind === 'truncate' ? [op.to.offset] : [])),
-    isReset: ops.some(({ op }) => op.kind === 'reset'),
+    resetTo: ops.reduce(lastReset, null),
     isStateLost,
     isFolderLost: isStateLost && !hasLog,
     baseOffsets,
@@ -80,6 +81,10 @@ export function findReplica(options: FindOptions, findings: RecoveryFinding[]): 
 export function folderOwner(disk: Disk, directory: string): TopicId | null {
   const checkpoint = readCheckpoint(disk, `${directory}/${REPLICA_STATE}`);
   return checkpoint?.topicId ?? readPartitionTopicId(disk, directory);
+}
+
+function lastReset(before: Offset | null, { op }: SequencedOp): Offset | null {
+  return op.kind === 'reset' ? op.to.offset : before;
 }
 
 /** The name under which a folder that belongs to somebody else is kept. */

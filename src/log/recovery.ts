@@ -105,13 +105,13 @@ export function recoverReplica(options: RecoveryOptions): RecoveredReplica {
 
 /** The segments as the checkpoint describes them, when the folder still looks like that. */
 function adoptClean({ disk, home }: RecoveryOptions, found: Found): Segment[] | null {
-  const { checkpoint, isStateLost, baseOffsets, truncatedAt, isReset } = found;
+  const { checkpoint, isStateLost, baseOffsets, truncatedAt, resetTo } = found;
   if (isStateLost || checkpoint === null || checkpoint.closed === null) return null;
   const { segments, closed, state } = checkpoint;
   const isUnchanged =
     state.endMarks === found.state.endMarks &&
     truncatedAt.length === 0 &&
-    !isReset &&
+    resetTo === null &&
     segments.length === baseOffsets.length &&
     segments.every(
       ({ baseOffset, sizeBytes }, i) =>

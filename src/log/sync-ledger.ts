@@ -24,6 +24,8 @@ export type LedgerOptions = {
   readonly synced: Position;
   /** A sync failed: nothing of this log counts any more. */
   failed(error: Error): void;
+  /** Why the log takes nothing more, or null. */
+  failure(): Error | null;
 };
 
 /** One call of {@link SyncLedger.sync} under way. */
@@ -118,7 +120,8 @@ export class SyncLedger {
 
   #settle(ticket: Ticket, error: Error | null): void {
     ticket.left -= 1;
-    ticket.error ??= error;
+    // The system tells of lost pages once: a later sync of the same file proves nothing.
+    ticket.error ??= error ?? this.#o.failure();
     if (ticket.left > 0) return;
     this.#tickets.delete(ticket);
     if (this.#isClosed) return;

@@ -6,7 +6,7 @@ import { Prng } from '#src/base/prng.js';
 import type { LogRange } from '#src/log/log-types.js';
 import { readBatchHeader } from '#src/records/batch.js';
 import { MemoryDisk } from './memory-disk.js';
-import { Bench, DIRECTORY, HandClock, makeBatch } from './support.js';
+import { Bench, DIRECTORY, GROUP, HandClock, makeBatch } from './support.js';
 
 const small = { segmentBytes: 1_000, indexIntervalBytes: 100 };
 
@@ -375,6 +375,26 @@ test('open files stay bounded and a range stays readable in its turn', () => {
   bench.wal.closeAbruptly();
   disk.drain();
   assert.is(disk.openFiles, 0);
+});
+
+test('after a failed sync a later one of the same file proves nothing', () => {
+  const disk = new MemoryDisk();
+  const bench = new Bench(disk).open();
+  bench.startEpoch(1);
+  bench.log.syncTo(() => {});
+  disk.drain();
+  const results: (string | null)[] = [];
+  for (let i = 0; i < 2; i++) {
+    bench.append();
+    bench.log.syncTo((error) => results.push(error === null ? null : 'failed'));
+  }
+  // The system tells of lost pages once: the second sync of the file succeeds.
+  disk.failSync = /\.log$/;
+  disk.drain(1);
+  disk.failSync = null;
+  disk.drain();
+  assert.equal(results, ['failed', 'failed']);
+  assert.is(bench.wal.promisedOffset(GROUP), 0);
 });
 
 test.run();
