@@ -34,7 +34,9 @@ import {
   isRejection,
 } from './incoming-batch.js';
 import { producerBatchOf, replayProducers } from './producer-recovery.js';
+import { lookUpOffset, offsetAnswer, offsetFailure } from './offset-lookup.js';
 import type { ProducerState } from './producer-state.js';
+import { appendErrorOf, readErrorOf } from './storage-code.js';
 import { Waiters } from './waiters.js';
 
 export type PartitionOptions = {
@@ -128,10 +130,21 @@ export class Partition implements PartitionAccess {
       return;
     }
     if (verdict !== 'append') {
-      done(produceFailure(verdict, describeSequence(batch)));
+      this.#refuseSequence(verdict, batch, done);
       return;
     }
     this.#append(bytes, start, length, batch, options, done);
+  }
+
+  /**
+   * A client takes these for final, so a deposed leader, who has not seen the newest batches, must
+   * not say them: a quorum confirms first that this replica led when it looked.
+   */
+  #refuseSequence(error: PartitionError, batch: IncomingBatch, done: Done): void {
+    const refusal = produceFailure(error, describeSequence(batch));
+    this.replica.confirmLeadership((isConfirmed) => {
+      done(isConfirmed ? refusal : produceFailure('NOT_LEADER', null));
+    });
   }
 
   /** Why nothing can be appended here now; always before an append, so always definite. */
@@ -174,7 +187,7 @@ export class Partition implements PartitionAccess {
       baseOffset = this.replica.append(bytes, start, length);
     } catch (error) {
       if (!(error instanceof LograftError)) throw error;
-      done(produceFailure(appendError(error), error.message));
+      done(produceFailure(appendErrorOf(error), error.message));
       return;
     }
     const lastOffset = baseOffset + batch.lastOffsetDelta;
@@ -218,6 +231,14 @@ export class Partition implements PartitionAccess {
 
   /** {@link fetch} for callers on this shard: the answer is known at once. */
   fetchNow(request: FetchRequest): FetchOutcome {
+    try {
+      return this.#fetch(request);
+    } catch (error) {
+      return fetchFailure(readErrorOf(error));
+    }
+  }
+
+  #fetch(request: FetchRequest): FetchOutcome {
     const { replica, log } = this;
     const error = this.#readError(request.currentLeaderEpoch);
     if (error !== null) return fetchFailure(error);
@@ -265,21 +286,25 @@ export class Partition implements PartitionAccess {
   ): void {
     const error = this.#readError(currentLeaderEpoch);
     if (error !== null) {
-      done({ error, offset: -1, timestampMs: -1, leaderEpoch: -1 });
+      done(offsetFailure(error));
       return;
     }
     if (!this.replica.isServing) {
-      done({ error: 'OFFSET_NOT_AVAILABLE', offset: -1, timestampMs: -1, leaderEpoch: -1 });
+      done(offsetFailure('OFFSET_NOT_AVAILABLE'));
       return;
     }
     if (question.kind !== 'latest') {
-      done(this.#lookUp(question));
+      const { log, replica } = this;
+      const { highWatermark, leaderEpoch } = replica;
+      done(lookUpOffset({ log, highWatermark, leaderEpoch }, question));
       return;
     }
     // Recency: a deposed leader must not answer, so a quorum confirms after the request (R13).
     this.replica.confirmLeadership((isConfirmed) => {
-      if (isConfirmed) done(this.#answer(this.replica.highWatermark, -1));
-      else done({ error: 'NOT_LEADER', offset: -1, timestampMs: -1, leaderEpoch: -1 });
+      const { highWatermark, leaderEpoch } = this.replica;
+      done(
+        isConfirmed ? offsetAnswer(highWatermark, -1, leaderEpoch) : offsetFailure('NOT_LEADER'),
+      );
     });
   }
 
@@ -295,27 +320,6 @@ export class Partition implements PartitionAccess {
     }
     const end = this.log.epochEnd(leaderEpoch);
     done({ error: null, leaderEpoch: end.epoch, endOffset: end.endOffset });
-  }
-
-  #lookUp(question: Exclude<OffsetQuestion, { kind: 'latest' }>): OffsetAnswer {
-    if (question.kind === 'earliest') return this.#answer(this.log.logStartOffset, -1);
-    const { highWatermark } = this.replica;
-    const found =
-      question.kind === 'max-timestamp'
-        ? this.log.maxTimestamp(highWatermark)
-        : this.log.offsetForTimestamp(question.timestampMs, highWatermark);
-    if (found === null) return this.#answer(-1, -1);
-    return {
-      error: null,
-      offset: found.offset,
-      timestampMs: found.timestamp,
-      leaderEpoch: found.leaderEpoch,
-    };
-  }
-
-  #answer(offset: Offset, timestampMs: number): OffsetAnswer {
-    const { leaderEpoch } = this.replica;
-    return { error: null, offset, timestampMs, leaderEpoch: offset < 0 ? -1 : leaderEpoch };
   }
 
   #readError(currentLeaderEpoch: LeaderEpoch | -1): PartitionError | null {
@@ -373,6 +377,16 @@ export class Partition implements PartitionAccess {
     this.producers.logStartMoved(offset);
   }
 
+  /** Outside of the replica's own turn: what its disk cannot do stops the partition, no more. */
+  #moveLogStartOrFail(): void {
+    try {
+      this.#moveLogStart();
+    } catch (error) {
+      if (!(error instanceof LograftError)) throw error;
+      this.failed(error.message);
+    }
+  }
+
   /** Leadership came or went: nobody may wait here for what another leader will decide. */
   roleChanged(): void {
     if (this.replica.role !== 'leader') {
@@ -398,7 +412,7 @@ export class Partition implements PartitionAccess {
     this.#committed.expire(nowMs);
     this.#synced.expire(nowMs);
     this.#polls.expire(nowMs);
-    if (this.#failure === null) this.#moveLogStart();
+    if (this.#logStartDue !== null && this.#failure === null) this.#moveLogStartOrFail();
   }
 
   facts(): PartitionFacts {
@@ -416,19 +430,6 @@ export class Partition implements PartitionAccess {
       logEndOffset: this.log.logEnd.offset,
       failure: this.#failure,
     };
-  }
-}
-
-function appendError(error: LograftError): PartitionError {
-  switch (error.code) {
-    case 'NOT_LEADER':
-      return 'NOT_LEADER';
-    case 'STORAGE_FULL':
-      return 'STORAGE_FULL';
-    case 'STORAGE_FAILED':
-      return 'STORAGE_FAILED';
-    default:
-      throw error;
   }
 }
 

@@ -23,13 +23,16 @@ export type ScrubberOptions = {
 /** Bytes of all logs together that are looked at in one tick. */
 const TICK_BYTES = 256 << 10;
 const HAND_OVER_MS = 1_000;
+/** After bytes that could not be read at all. */
+const READ_AGAIN_MS = 10_000;
 
 export class Scrubber {
   readonly #options: ScrubberOptions;
   readonly #all = new Set<Partition>();
   readonly #waiting = new Set<Partition>();
   readonly #damaged = new Map<Partition, Offset>();
-  #handOverAtMs: MonotonicMs = 0;
+  #handOverAtMs: MonotonicMs = Number.NEGATIVE_INFINITY;
+  #readAgainAtMs: MonotonicMs = Number.NEGATIVE_INFINITY;
   #passBeganAtMs: MonotonicMs;
 
   constructor(options: ScrubberOptions) {
@@ -51,7 +54,9 @@ export class Scrubber {
   tick(): void {
     if (this.#waiting.size === 0) this.#maybeBeginPass();
     let bytes = 0;
+    const isWaiting = this.#options.clock.monotonicMs() < this.#readAgainAtMs;
     for (const partition of this.#waiting) {
+      if (isWaiting) break;
       if (partition.failure !== null) this.remove(partition);
       else bytes += this.#tryLook(partition, TICK_BYTES - bytes);
       if (bytes >= TICK_BYTES) break;
@@ -72,7 +77,7 @@ export class Scrubber {
     }
   }
 
-  /** A disk that cannot be read now says so again to those who need the bytes. */
+  /** A disk that cannot be read now is asked again later: what it hides may be damage. */
   #tryLook(partition: Partition, bytesMax: number): number {
     try {
       return this.#look(partition, bytesMax);
@@ -80,8 +85,11 @@ export class Scrubber {
       if (!(error instanceof LograftError)) throw error;
       const { group, topic } = partition;
       this.#options.logger.error({ topic, ...group, error: error.message }, 'log cannot be read');
+      // Behind the others, which may be readable.
       this.#waiting.delete(partition);
-      return 0;
+      this.#waiting.add(partition);
+      this.#readAgainAtMs = this.#options.clock.monotonicMs() + READ_AGAIN_MS;
+      return TICK_BYTES;
     }
   }
 

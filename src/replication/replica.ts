@@ -41,7 +41,7 @@ export type {
 } from './replica-ports.js';
 
 /** A replica whose disk is full does not try to lead, and hands over once, in this time. */
-const FULL_MS = 10_000;
+const FULL_MS = 3_000;
 
 export class Replica {
   readonly group: GroupKey;

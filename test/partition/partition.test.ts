@@ -284,4 +284,38 @@ test('R13: latest is told when a quorum has confirmed, and not by a deposed lead
   );
 });
 
+test('what cannot be read is an answer, not the end of the thread', () => {
+  const { partition, played } = bench();
+  played.logEnd = { offset: 9, marks: 1 };
+  played.highWatermark = 9;
+  for (const code of ['STORAGE_FAILED', 'CORRUPT'] as const) {
+    played.locate = () => {
+      throw new LograftError(code, 'a sector is gone');
+    };
+    const request = { offset: 3, maxBytes: 100, isFirst: true, currentLeaderEpoch: -1 };
+    assert.is(partition.fetchNow(request).error, 'STORAGE_FAILED');
+  }
+});
+
+test('damage that an append comes upon is told to the client', () => {
+  const all = bench();
+  all.played.failure = new LograftError('CORRUPT', 'no record batch at 0');
+  assert.is(produce(all)[0]?.error, 'STORAGE_FAILED');
+});
+
+test('a sequence is refused only by who surely led when it looked', () => {
+  const first = { producerId: 7, producerEpoch: 0, sequence: 0 };
+  for (const [isConfirmed, error] of [
+    [true, 'OUT_OF_ORDER_SEQUENCE_NUMBER'],
+    [false, 'NOT_LEADER'],
+  ] as const) {
+    const all = bench();
+    produce(all, {}, first);
+    const outcomes = produce(all, {}, { ...first, sequence: 5 });
+    assert.equal(outcomes, []);
+    for (const confirm of all.played.confirmations) confirm(isConfirmed);
+    assert.is(outcomes[0]?.error, error);
+  }
+});
+
 test.run();
