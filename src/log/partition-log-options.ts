@@ -1,4 +1,5 @@
 /** What a replica's log is opened with. */
+import type { Mutant } from '../base/mutant.js';
 import type { Clock } from '../base/clock.js';
 import type { Offset, TopicId } from '../base/units.js';
 import type { Decompress } from '../records/records.js';
@@ -22,6 +23,8 @@ export type PartitionLogOptions = {
   readonly isPageCacheLost: boolean;
   /** A scrub found damage in the batch at this offset: from there on nothing is believed. */
   readonly suspectFrom?: Offset | undefined;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
   /** Shared by the logs of a shard, so that the bound on open files is theirs together. */
   readonly files?: FileCache;
   /** For searches by time in compressed batches; without it they answer with whole batches. */

@@ -95,7 +95,7 @@ export class PartitionLog {
     this.#group = { topicId, partition };
     this.#wal = wal;
     this.#config = options.config;
-    this.#home = { disk, files, directory };
+    this.#home = { disk, files, directory, mutant: options.mutant };
     this.#health = new LogHealth(directory);
     const recovered = recoverReplica({ ...options, home: this.#home, group: this.#group });
     this.findings = recovered.findings;

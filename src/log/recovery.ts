@@ -184,7 +184,7 @@ class Repair {
       reasons.push('page-cache-lost');
     }
     for (const reason of reasons) this.#find(reason as RecoveryFinding['kind'], 'forgetful');
-    if (cut === null) return reasons;
+    if (cut === null || this.#o.home.mutant === 'truncate-on-any-damage') return reasons;
     if (cut.offset < promisedOffset) reasons.push('promised');
     else if (!isExplained(cut, isPageCacheLost)) reasons.push('unexplained');
     return reasons;

@@ -1,4 +1,5 @@
 /** Shapes that a log's segments and those who walk over them share. */
+import type { Mutant } from '../base/mutant.js';
 import type { FilePosition, Offset } from '../base/units.js';
 import type { Disk } from './disk.js';
 import type { FileCache } from './file-cache.js';
@@ -8,6 +9,8 @@ export type SegmentHome = {
   readonly disk: Disk;
   readonly files: FileCache;
   readonly directory: string;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
 };
 
 /** A place between two batches: the batch that begins there, if any, begins with `offset`. */

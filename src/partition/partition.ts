@@ -9,6 +9,7 @@ import { LograftError } from '../base/errors.js';
 import type { GroupKey } from '../base/group.js';
 import type { Mark } from '../base/mark.js';
 import { PARTITION_POLLS_MAX, PARTITION_PRODUCES_MAX } from '../base/limits.js';
+import type { Mutant } from '../base/mutant.js';
 import type { LeaderEpoch, MonotonicMs, Offset, WallMs } from '../base/units.js';
 import type { Disk } from '../log/disk.js';
 import type { PartitionLog } from '../log/partition-log.js';
@@ -52,6 +53,8 @@ export type PartitionOptions = {
   readonly minInSync: number;
   /** True while the disk is below its low-water mark: nothing new is taken. */
   readonly isDiskFull: () => boolean;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
 };
 
 type Done = (outcome: ProduceOutcome) => void;
@@ -73,6 +76,7 @@ export class Partition implements PartitionAccess {
   readonly #disk: Disk;
   readonly #clock: Clock;
   readonly #isDiskFull: () => boolean;
+  readonly #mutant: Mutant | undefined;
   /** acks=all: wait for the high watermark. */
   readonly #committed = new Waiters();
   /** acks=1: wait for the leader's own disk. */
@@ -96,6 +100,7 @@ export class Partition implements PartitionAccess {
     this.#rules = options.rules;
     this.#minInSync = options.minInSync;
     this.#isDiskFull = options.isDiskFull;
+    this.#mutant = options.mutant;
   }
 
   setRules(rules: AppendRules, minInSync: number): void {
@@ -126,7 +131,9 @@ export class Partition implements PartitionAccess {
     const verdict = this.producers.check(batch);
     if (typeof verdict !== 'string') {
       const { duplicate: baseOffset, lastOffset } = verdict;
-      this.#acknowledge({ baseOffset, lastOffset, logAppendTimeMs: -1 }, options, done);
+      const isEarly = this.#mutant === 'duplicate-before-commit';
+      const wanted = isEarly ? { ...options, acks: 0 as const } : options;
+      this.#acknowledge({ baseOffset, lastOffset, logAppendTimeMs: -1 }, wanted, done);
       return;
     }
     if (verdict !== 'append') {
@@ -289,7 +296,7 @@ export class Partition implements PartitionAccess {
       done(offsetFailure(error));
       return;
     }
-    if (!this.replica.isServing) {
+    if (!this.replica.isServing && this.#mutant !== 'latest-before-first-commit') {
       done(offsetFailure('OFFSET_NOT_AVAILABLE'));
       return;
     }

@@ -4,6 +4,7 @@
  * and stop, and rarely after a deep truncation.
  */
 import { LograftError } from '../base/errors.js';
+import type { Mutant } from '../base/mutant.js';
 import { readWhole, writeAtomically } from '../base/small-file.js';
 import { walkBatches } from '../log/batch-walk.js';
 import type { Disk } from '../log/disk.js';
@@ -27,11 +28,18 @@ const SNAPSHOT = 'producer-state';
 /** Headers are read from ranges of about this size; the records between them are skipped. */
 const REPLAY_BYTES = 64 << 20;
 
+export type ProducerRecoveryOptions = {
+  readonly expirationMs: number;
+  readonly isCleanStop: boolean;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
+};
+
 /** The state that belongs to a log that was just opened. */
 export function openProducers(
   disk: Disk,
   log: PartitionLog,
-  options: { readonly expirationMs: number; readonly isCleanStop: boolean },
+  options: ProducerRecoveryOptions,
 ): ProducerState {
   const producers = new ProducerState({ expirationMs: options.expirationMs });
   const path = `${log.directory}/${SNAPSHOT}`;
@@ -39,7 +47,7 @@ export function openProducers(
   const snapshot = isThere ? parseProducers(readWhole(disk, path), crc32c) : null;
   if (snapshot !== null && snapshot.endOffset === log.logEnd.offset) {
     producers.restore(snapshot.endOffset, snapshot.producers);
-  } else {
+  } else if (options.mutant !== 'producers-not-rebuilt') {
     replayProducers(disk, log, producers);
   }
   disk.unlink(path);

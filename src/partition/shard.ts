@@ -7,6 +7,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { type GroupKey, groupText, type VoterId } from '../base/group.js';
 import type { Prng } from '../base/prng.js';
+import type { Mutant } from '../base/mutant.js';
 import type { MonotonicMs, NodeId, Offset } from '../base/units.js';
 import type { Disk } from '../log/disk.js';
 import { FileCache } from '../log/file-cache.js';
@@ -68,6 +69,8 @@ export type ShardOptions = {
   readonly onDamaged: (group: GroupKey, from: Offset) => void;
   /** Something wants the turn to end soon although no frame came (a sync, a timer, a port). */
   readonly wantTurn: () => void;
+  /** Tests only: a classical mistake. */
+  readonly mutant?: Mutant | undefined;
 };
 
 const DISK_CHECK_MS = 1_000;
@@ -145,6 +148,7 @@ export class Shard {
       knobs: this.#options.knobs,
       hasRoom: (nodeId) => !this.#lowDisks.has(nodeId),
       durability: () => log.config.durability,
+      mutant: this.#options.mutant,
       events: {
         onRole: () => this.#roleChanged(told()),
         onCommitted: (highWatermark) => told().committed(highWatermark),
@@ -172,6 +176,7 @@ export class Shard {
       rules: appendRulesOf(spec.configs),
       minInSync: minInSyncOf(spec.configs),
       isDiskFull: () => this.#isDiskFull,
+      mutant: this.#options.mutant,
     });
     later.partition = partition;
     this.#partitions.set(key, partition);
@@ -196,6 +201,7 @@ export class Shard {
       isPageCacheLost,
       suspectFrom,
       files: this.#files,
+      mutant: this.#options.mutant,
     });
     for (const finding of log.findings) {
       if (finding.kind !== 'clean-stop')
@@ -203,7 +209,8 @@ export class Shard {
     }
     const expirationMs = this.#options.producerExpirationMs;
     try {
-      return { log, producers: openProducers(disk, log, { expirationMs, isCleanStop }) };
+      const { mutant } = this.#options;
+      return { log, producers: openProducers(disk, log, { expirationMs, isCleanStop, mutant }) };
     } catch (error) {
       log.closeAbruptly();
       const isKnown = suspectFrom !== undefined;
@@ -378,7 +385,9 @@ export class Shard {
     const wallMs = this.#options.clock.wallMs();
     for (const { replica, log, failure } of this.#partitions.values()) {
       if (!replica.isServing || failure !== null) continue;
-      const offset = log.applyRetention(wallMs, replica.highWatermark);
+      const isBlind = this.#options.mutant === 'retention-above-watermark';
+      const below = isBlind ? log.logEnd.offset : replica.highWatermark;
+      const offset = log.applyRetention(wallMs, below);
       if (offset !== null) replica.proposeLogStart(offset);
     }
   }

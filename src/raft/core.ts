@@ -62,6 +62,13 @@ export class Core {
     return this.#hard.term;
   }
 
+  /** The term is still the recovered one, in which this replica had voted for itself. */
+  get isOwnTermOfOld(): boolean {
+    const { hardState } = this.config;
+    const isOwn = hardState?.votedFor != null && isSameVoter(hardState.votedFor, this.self);
+    return isOwn && hardState.term === this.#hard.term;
+  }
+
   get votedFor(): VoterId | null {
     return this.#hard.votedFor;
   }

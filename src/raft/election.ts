@@ -128,7 +128,8 @@ export class Election {
     const core = this.#core;
     assert(core.isVoter, 'only voters stand');
     assert(!core.isForgetful || isRecovery, 'who forgot stands only in a recovery');
-    core.enterTerm(core.term + 1);
+    const isRepeated = core.config.mutant === 'same-term-after-restart' && core.isOwnTermOfOld;
+    if (!isRepeated) core.enterTerm(core.term + 1);
     core.voteFor(core.self);
     this.#open('vote', isRecovery);
     core.emit({ kind: 'campaign', term: core.term });

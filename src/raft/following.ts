@@ -127,8 +127,9 @@ export class Following {
   }
 
   #learnCommit(commit: Position): void {
-    const { log } = this.#core;
-    log.commitTo(minPosition(commit, log.matched));
+    const { log, config } = this.#core;
+    const isBlind = config.mutant === 'watermark-without-min';
+    log.commitTo(minPosition(commit, isBlind ? log.end : log.matched));
   }
 
   /** At once when everything that matches is durable, else when the sync is done. */

@@ -1,6 +1,7 @@
 /** What a Raft group is told when it starts: who it is, who the others are, how long to wait. */
 import { assert } from '../base/assert.js';
 import { isSameVoter, type VoterId } from '../base/group.js';
+import type { Mutant } from '../base/mutant.js';
 import type { EpochEntry, Position } from '../base/position.js';
 import type { Prng } from '../base/prng.js';
 import type { HardState } from './ready.js';
@@ -43,18 +44,6 @@ export const DEFAULT_RAFT_KNOBS: RaftKnobs = {
   isCommitAnnounced: false,
 };
 
-/**
- * Classical mistakes, switched on one at a time to see whether the simulator notices. No setting
- * reaches this: only tests construct a group with one.
- */
-export type RaftMutant =
-  | 'vote-without-log-check'
-  | 'ack-before-sync'
-  | 'count-self-before-sync'
-  | 'commit-older-epoch'
-  | 'vote-before-durable'
-  | 'no-prev-epoch-check';
-
 export type RaftMembers = {
   /** In replica order: the first live one stands first after a leader was lost. */
   readonly voters: readonly VoterId[];
@@ -78,7 +67,8 @@ export type RaftConfig = {
   };
   /** Recovery cut what this replica may have acknowledged (DESIGN.md §4). */
   readonly isForgetful: boolean;
-  readonly mutant?: RaftMutant | undefined;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
 };
 
 export function isVoter(members: RaftMembers, id: VoterId): boolean {

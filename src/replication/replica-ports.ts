@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.js';
 import type { GroupKey, VoterId } from '../base/group.js';
 import type { Mark } from '../base/mark.js';
+import type { Mutant } from '../base/mutant.js';
 import type { Position } from '../base/position.js';
 import type { Prng } from '../base/prng.js';
 import type { NodeId, Offset } from '../base/units.js';
@@ -12,7 +13,7 @@ import type { LogRange } from '../log/log-types.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import type { Wal } from '../log/wal.js';
 import type { RaftMessage } from '../raft/messages.js';
-import type { RaftKnobs, RaftMutant } from '../raft/raft-config.js';
+import type { RaftKnobs } from '../raft/raft-config.js';
 import type { RaftEvent } from '../raft/ready.js';
 
 export type ReplicationKnobs = {
@@ -83,5 +84,5 @@ export type ReplicaOptions = {
   readonly hasRoom?: ((nodeId: NodeId) => boolean) | undefined;
   readonly snapshots?: StateSnapshots | undefined;
   /** Tests only: a classical mistake in the core. */
-  readonly mutant?: RaftMutant | undefined;
+  readonly mutant?: Mutant | undefined;
 };

@@ -32,7 +32,17 @@ export type MemoryDiskOptions = {
 };
 
 export class MemoryDisk implements Disk {
-  readonly counters = { reads: 0, readBytes: 0, writes: 0, writeBytes: 0, syncs: 0, opens: 0 };
+  readonly counters = {
+    reads: 0,
+    readBytes: 0,
+    writes: 0,
+    writeBytes: 0,
+    syncs: 0,
+    opens: 0,
+    failedReads: 0,
+    failedSyncs: 0,
+    fullWrites: 0,
+  };
   /** Bytes all files together may have; lower it to make the disk full. */
   capacityBytes: number;
   /** While true (or matching the path) syncs fail with EIO and the pages are lost. */
@@ -40,6 +50,8 @@ export class MemoryDisk implements Disk {
   failRead: RegExp | null = null;
   /** Files and folders that may be open at the same time. */
   descriptorsMax = Number.MAX_SAFE_INTEGER;
+  /** What whoever uses this disk forgets to do; the simulator's mutants. */
+  mistake: 'rename-without-directory-sync' | 'sync-retried-after-error' | null = null;
   /**
    * The process is killed in the middle of its next write: a prefix of it (drawn from here) reaches
    * the page cache, the write throws, and nothing changes any more until {@link MemoryDisk.crash}.
@@ -63,6 +75,11 @@ export class MemoryDisk implements Disk {
     const root = options.root ?? '/data';
     this.makeDirectory(root);
     for (let path = root; path !== '/'; path = parentOf(path)) this.syncDirectory(parentOf(path));
+  }
+
+  /** The process was killed in a write; see {@link MemoryDisk.killInWrite}. */
+  get isDead(): boolean {
+    return this.#isDead;
   }
 
   /** Files open now. */
@@ -146,12 +163,17 @@ export class MemoryDisk implements Disk {
     this.#write(node, position, Buffer.from(bytes.subarray(start, start + taken)));
     this.#isDead = isKilled;
     if (isKilled) throw errnoError('EKILLED', file.path);
-    if (taken < length) throw errnoError('ENOSPC', file.path);
+    if (taken === length) return;
+    this.counters.fullWrites += 1;
+    throw errnoError('ENOSPC', file.path);
   }
 
   readAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
     const node = this.#fileOf(file);
-    if (this.failRead?.test(file.path)) throw errnoError('EIO', file.path);
+    if (this.failRead?.test(file.path)) {
+      this.counters.failedReads += 1;
+      throw errnoError('EIO', file.path);
+    }
     const end = Math.min(node.content.size, position + length);
     const count = Math.max(0, end - position);
     if (count > 0) bytes.set(node.content.bytes.subarray(position, end), start);
@@ -274,12 +296,17 @@ export class MemoryDisk implements Disk {
 
   #makeDurable(node: Node, path: string, upTo: number): Error | null {
     this.counters.syncs += 1;
+    if (this.#isDead) return null;
     if (this.failSync?.test(path)) {
       // The pages are gone and marked clean: a later sync succeeds without them.
+      this.counters.failedSyncs += 1;
       if (node.kind === 'file') dropOps(node, upTo, () => undefined);
+      if (this.mistake === 'sync-retried-after-error') return null;
       return errnoError('EIO', path);
     }
     if (node.kind === 'directory') {
+      const isForgotten = this.mistake === 'rename-without-directory-sync';
+      if (isForgotten && node.ops.at(-1)?.kind === 'rename') return null;
       node.durable = new Map(node.entries);
       node.ops = [];
       return null;

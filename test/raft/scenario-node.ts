@@ -3,6 +3,7 @@
  * visible at once, what was synced survives a power cut; the scenario decides when a sync ends.
  */
 import { assert } from '#src/base/assert.js';
+import type { Mutant } from '#src/base/mutant.js';
 import type { VoterId } from '#src/base/group.js';
 import { type Mark, positionAfterMark } from '#src/base/mark.js';
 import {
@@ -14,7 +15,7 @@ import {
 } from '#src/base/position.js';
 import { Prng } from '#src/base/prng.js';
 import { type Append, type RaftMessage, type Slice, sliceEnd } from '#src/raft/messages.js';
-import type { RaftKnobs, RaftMembers, RaftMutant } from '#src/raft/raft-config.js';
+import type { RaftKnobs, RaftMembers } from '#src/raft/raft-config.js';
 import { RaftGroup } from '#src/raft/raft-group.js';
 import type { HardState, LogWrite, Order, RaftEvent, Ready, SyncToken } from '#src/raft/ready.js';
 
@@ -43,7 +44,7 @@ export type NodeOptions = {
   readonly members: RaftMembers;
   readonly knobs: RaftKnobs;
   readonly seed: number;
-  readonly mutant?: RaftMutant | undefined;
+  readonly mutant?: Mutant | undefined;
 };
 
 /** Batches of appends on their way; the network of a scenario carries values, not bytes. */

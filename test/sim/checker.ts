@@ -1,10 +1,11 @@
 /**
- * The judge. It sees every entry that any replica takes, every commit, every leader, every
- * acknowledgement, and keeps one truth for all of them. Entries are known by a chain hash over the
- * whole prefix, so that "the same entry" means "the same log up to here".
+ * The judge of one group's replicas. It sees every entry that any replica takes, every commit and
+ * every leader, and keeps one truth for all of them. Entries are known by a chain hash over the
+ * whole prefix, so that "the same entry" means "the same log up to here". What clients see is
+ * judged against this truth by `history.ts`. Work per event is that of the new entries only.
  */
-import { groupText, type GroupKey } from '#src/base/group.js';
-import { comparePositions, formatPosition, type Position } from '#src/base/position.js';
+import { comparePositions, formatPosition, ORIGIN, type Position } from '#src/base/position.js';
+import type { Batches, SentBatch } from './batches.js';
 import { Violation, type World } from './world.js';
 
 /** One entry of a replica's log. */
@@ -13,72 +14,109 @@ export type Link = {
   readonly epoch: number;
   /** Hash of everything up to and with this entry. */
   readonly chain: number;
+  /** What a batch holds; null for a mark. */
+  readonly batch: BatchFacts | null;
+  /** What a log-start mark says, else -1. */
+  readonly logStartOffset: number;
+};
+
+export type BatchFacts = {
+  readonly baseOffset: number;
+  readonly crc: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
 };
 
 /** What the checker asks of a replica. */
 export type Witness = {
   readonly nodeId: number;
-  /** Entries in order; `base` is the chain below the first. */
+  /** Whether this node is (still) the voter it was founded as. */
+  readonly isVoter: boolean;
+  /** Entries in order. */
   readonly links: readonly Link[];
   /** Everything below is durable in the eyes of the log itself, also while the node is down. */
   readonly durableEnd: Position;
+  /** What it held durably when its disk was wiped or damaged: its earlier words rest on that. */
+  readonly ghosts: readonly Ghost[];
 };
 
+export type Ghost = { readonly links: readonly Link[]; readonly durableEnd: Position };
+
+/** A committed batch, and where it lies. */
+export type Committed = {
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly epoch: number;
+  readonly crc: number;
+  readonly sent: SentBatch;
+};
+
+type Tail = { readonly epoch: number; readonly nextSequence: number; readonly baseOffset: number };
+
+const MARKS = 2 ** 16;
+
 export class Checker {
+  readonly name: string;
+  /** Committed batches in order; offsets are dense. */
+  readonly batches: Committed[] = [];
+  /** Where log-start marks that are committed have moved the start. */
+  logStartOffset = 0;
   readonly #world: World;
   readonly #voters: number;
-  readonly #group: string;
-  /** (epoch, end position) → chain: R3 and R11. */
-  readonly #entries = new Map<string, number>();
+  readonly #sent: Batches;
+  /** epoch → end position → chain: R3 and R11. */
+  readonly #entries = new Map<number, Map<number, number>>();
   /** end position → link, of everything some replica called committed. */
-  readonly #committed = new Map<string, Link>();
-  #committedEnd: Position = { offset: 0, marks: 0 };
+  readonly #committed = new Map<number, Link>();
+  #committedEnd: Position = ORIGIN;
   #committedEpoch = -1;
   /** Last link that was committed while this term, or an older one, was the newest with commits. */
   readonly #lastOfTerm: { readonly term: number; last: Link }[] = [];
   readonly #leaders = new Map<number, number>();
-  readonly #votes = new Map<string, number>();
-  /** offset → identity of the acknowledged batch. */
-  readonly #acked = new Map<number, number>();
-  #ackedEnd = 0;
+  readonly #votes = new Map<number, number>();
+  /** producer → its newest committed batch: P1 and P4. */
+  /** Sequences that a leader skipped because it had forgotten the producer. */
+  readonly #gaps = new Map<number, { readonly epoch: number; readonly upTo: number }>();
+  /** Where each committed batch lies; when trimmed and sent again, where it lay last. */
+  readonly #places = new Map<SentBatch, number>();
+  readonly #tails = new Map<number, Tail>();
 
-  constructor(world: World, voters: number, group: GroupKey) {
+  constructor(world: World, voters: number, name: string, sent: Batches) {
     this.#world = world;
     this.#voters = voters;
-    this.#group = groupText(group);
+    this.name = name;
+    this.#sent = sent;
   }
 
   get committedEnd(): Position {
     return this.#committedEnd;
   }
 
-  get acked(): number {
-    return this.#acked.size;
-  }
-
-  /** Offset behind the last acknowledged record. */
-  get ackedEnd(): number {
-    return this.#ackedEnd;
-  }
-
   /** A replica took an entry, or was found with one at start. */
   onEntry(nodeId: number, link: Link): void {
-    const key = `${link.epoch}@${formatPosition(link.end)}`;
-    const known = this.#entries.get(key);
-    if (known === undefined) this.#entries.set(key, link.chain);
+    let ofEpoch = this.#entries.get(link.epoch);
+    if (ofEpoch === undefined) {
+      ofEpoch = new Map();
+      this.#entries.set(link.epoch, ofEpoch);
+    }
+    const key = keyOf(link.end);
+    const known = ofEpoch.get(key);
+    if (known === undefined) ofEpoch.set(key, link.chain);
     else if (known !== link.chain) {
-      throw new Violation('R3', `${this.#group}: node ${nodeId} has another log at ${key}`);
+      const at = `${link.epoch}@${formatPosition(link.end)}`;
+      throw new Violation('R3', `${this.name}: node ${nodeId} has another log at ${at}`);
     }
   }
 
   /** Chain below a log's start, for a replica that no longer has the entries. */
   chainAt(epoch: number, end: Position): number {
     if (end.offset === 0 && end.marks === 0) return 0;
-    return this.#entries.get(`${epoch}@${formatPosition(end)}`) ?? 0;
+    return this.#entries.get(epoch)?.get(keyOf(end)) ?? 0;
   }
 
   onVote(voter: number, term: number, candidate: number): void {
-    const key = `${voter}/${term}`;
+    const key = term * 16 + voter;
     const before = this.#votes.get(key);
     if (before === undefined) this.#votes.set(key, candidate);
     else if (before !== candidate) {
@@ -93,7 +131,8 @@ export class Checker {
       throw new Violation(invariant, `nodes ${known} and ${witness.nodeId} lead term ${term}`);
     }
     this.#leaders.set(term, witness.nodeId);
-    this.#world.note(`leader ${witness.nodeId} term ${term}`);
+    this.#world.note(`${this.name}: leader ${witness.nodeId} term ${term}`);
+    if (!witness.isVoter) throw new Violation('R12', `stranger ${witness.nodeId} leads ${term}`);
     // Only what older leaders committed: a paused node may learn late that it was elected.
     const last = this.#lastOfTerm.findLast((entry) => entry.term < term)?.last;
     if (last === undefined) return;
@@ -114,12 +153,16 @@ export class Checker {
     all: readonly Witness[],
   ): void {
     if (isLeader) this.#checkLeaderCommit(witness, commit, term, all);
-    for (const link of linksBetween(witness.links, from, commit)) {
-      const key = formatPosition(link.end);
-      const known = this.#committed.get(key);
+    const { links } = witness;
+    for (let i = firstAtOrBehind(links, from); i < links.length; i++) {
+      const link = links[i] as Link;
+      if (comparePositions(link.end, commit) > 0) return;
+      if (comparePositions(link.end, from) === 0) continue;
+      const known = this.#committed.get(keyOf(link.end));
       if (known === undefined) this.#addCommitted(witness.nodeId, link, term);
       else if (known.chain !== link.chain) {
-        throw new Violation('K3', `node ${witness.nodeId} commits another log at ${key}`);
+        const at = formatPosition(link.end);
+        throw new Violation('K3', `node ${witness.nodeId} commits another log at ${at}`);
       }
     }
   }
@@ -128,17 +171,73 @@ export class Checker {
     const isBelow = comparePositions(link.end, this.#committedEnd) <= 0;
     if (isBelow || link.epoch < this.#committedEpoch) {
       const at = formatPosition(link.end);
-      throw new Violation(
-        'K3',
-        `node ${nodeId} commits ${at} where others committed something else`,
-      );
+      const invariant = isBelow ? 'K3' : 'K9';
+      throw new Violation(invariant, `node ${nodeId} commits ${at}, others something else there`);
     }
-    this.#committed.set(formatPosition(link.end), link);
+    this.#committed.set(keyOf(link.end), link);
+    if (link.batch !== null) this.#addBatch(link.batch, link);
+    this.logStartOffset = Math.max(this.logStartOffset, link.logStartOffset);
     this.#committedEnd = link.end;
     this.#committedEpoch = link.epoch;
     const newest = this.#lastOfTerm.at(-1);
     if (newest === undefined || newest.term < term) this.#lastOfTerm.push({ term, last: link });
     else newest.last = link;
+  }
+
+  #addBatch(facts: BatchFacts, { end, epoch }: Link): void {
+    const { baseOffset, crc, producerId, producerEpoch, baseSequence } = facts;
+    const sent = this.#sent.find(producerId, producerEpoch, baseSequence);
+    if (sent === undefined || sent.crc !== crc) {
+      throw new Violation('K2', `${this.name}: nobody sent what is committed at ${baseOffset}`);
+    }
+    if (baseOffset !== this.#committedEnd.offset) {
+      throw new Violation('K5', `${this.name}: a hole before ${baseOffset}`);
+    }
+    this.#checkSequence(facts, sent);
+    this.#places.set(sent, baseOffset);
+    this.batches.push({ baseOffset, nextOffset: end.offset, epoch, crc, sent });
+  }
+
+  /** P1: once and in order. Who was forgotten with its trimmed batches may begin anywhere. */
+  #checkSequence(facts: BatchFacts, sent: SentBatch): void {
+    const { producerId, producerEpoch, baseSequence, baseOffset } = facts;
+    const tail = this.#tails.get(producerId);
+    if (tail !== undefined && tail.baseOffset >= this.logStartOffset) {
+      const at = `${this.name}: producer ${producerId} at ${baseOffset}`;
+      if (producerEpoch < tail.epoch) throw new Violation('P4', `${at} uses an old epoch`);
+      const expected = producerEpoch > tail.epoch ? 0 : tail.nextSequence;
+      if (baseSequence !== expected) {
+        throw new Violation('P1', `${at} has sequence ${baseSequence}, expected ${expected}`);
+      }
+    } else if (tail !== undefined && baseSequence !== tail.nextSequence) {
+      this.#world.branch('producer-forgotten-with-its-batches');
+      const upTo = Math.max(baseSequence, tail.nextSequence + 1);
+      this.#gaps.set(producerId, { epoch: producerEpoch, upTo });
+    }
+    const nextSequence = baseSequence + sent.records;
+    this.#tails.set(producerId, { epoch: producerEpoch, nextSequence, baseOffset });
+  }
+
+  /** False when a leader may have forgotten this batch, or its producer, because it was trimmed. */
+  mustKnow(sent: SentBatch): boolean {
+    const tail = this.#tails.get(sent.producerId);
+    const gap = this.#gaps.get(sent.producerId);
+    const isInGap = gap?.epoch === sent.producerEpoch && sent.baseSequence < gap.upTo;
+    if (isInGap) return false;
+    const place = this.#places.get(sent) ?? Number.POSITIVE_INFINITY;
+    return Math.min(place, tail?.baseOffset ?? -1) >= this.logStartOffset;
+  }
+
+  /** The committed batch that holds `offset`. */
+  batchOf(offset: number): Committed | undefined {
+    let low = 0;
+    let high = this.batches.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.batches[middle] as Committed).nextOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return this.batches[low];
   }
 
   #checkLeaderCommit(
@@ -147,76 +246,33 @@ export class Checker {
     term: number,
     all: readonly Witness[],
   ): void {
+    const at = formatPosition(commit);
     const link = linkAt(witness.links, commit);
     if (link === undefined) {
-      throw new Violation(
-        'R8',
-        `leader ${witness.nodeId} commits ${formatPosition(commit)} unseen`,
-      );
+      throw new Violation('R8', `leader ${witness.nodeId} commits ${at} unseen`);
     }
     if (link.epoch !== term) {
       throw new Violation('R8', `leader of ${term} commits an entry of ${link.epoch} by counting`);
     }
-    const holders = all.filter(
-      (other) =>
-        comparePositions(other.durableEnd, commit) >= 0 &&
-        linkAt(other.links, commit)?.chain === link.chain,
-    );
-    if (holders.length * 2 <= this.#voters) {
-      const ids = holders.map((other) => other.nodeId).join(',');
-      const at = formatPosition(commit);
-      throw new Violation('R9', `leader ${witness.nodeId} commits ${at}, durable on [${ids}] only`);
+    let holders = 0;
+    for (const other of all) {
+      const isHolder = (held: Ghost): boolean =>
+        comparePositions(held.durableEnd, commit) >= 0 &&
+        linkAt(held.links, commit)?.chain === link.chain;
+      if ((other.isVoter && isHolder(other)) || other.ghosts.some(isHolder)) holders++;
     }
-  }
-
-  /** A producer was told that its batch is safe. */
-  onAck(offset: number, records: number, crc: number): void {
-    const before = this.#acked.get(offset);
-    if (before !== undefined && before !== crc) {
-      throw new Violation('K3', `two batches acknowledged at offset ${offset}`);
+    if (holders * 2 <= this.#voters) {
+      throw new Violation('R9', `leader ${witness.nodeId} commits ${at}, durable on ${holders}`);
     }
-    this.#acked.set(offset, crc);
-    this.#ackedEnd = Math.max(this.#ackedEnd, offset + records);
-  }
-
-  /** What a reader sees of a whole log up to its high watermark: `crcs` by base offset. */
-  onFinalRead(
-    nodeId: number,
-    highWatermark: number,
-    logStartOffset: number,
-    crcs: ReadonlyMap<number, number>,
-  ): void {
-    for (const [offset, crc] of this.#acked) {
-      if (offset < logStartOffset || crcs.get(offset) === crc) continue;
-      throw new Violation('K1', `node ${nodeId} has lost the acknowledged batch at ${offset}`);
-    }
-    if (highWatermark < this.#ackedEnd) {
-      throw new Violation('K1', `node ${nodeId} ends at ${highWatermark} of ${this.#ackedEnd}`);
-    }
-  }
-
-  /** A leader confirmed by a quorum answers "latest": it knows every earlier acknowledgement. */
-  onLatest(nodeId: number, ackedBefore: number, answer: number): void {
-    if (answer >= ackedBefore) return;
-    throw new Violation(
-      'K7',
-      `node ${nodeId} answers ${answer}, but ${ackedBefore} was acknowledged`,
-    );
   }
 }
 
 /** The entry that ends at `end`. */
 export function linkAt(links: readonly Link[], end: Position): Link | undefined {
+  const last = links.at(-1);
+  if (last !== undefined && comparePositions(last.end, end) === 0) return last;
   const link = links[firstAtOrBehind(links, end)];
   return link !== undefined && comparePositions(link.end, end) === 0 ? link : undefined;
-}
-
-function* linksBetween(links: readonly Link[], from: Position, to: Position): Iterable<Link> {
-  for (let i = firstAtOrBehind(links, from); i < links.length; i++) {
-    const link = links[i] as Link;
-    if (comparePositions(link.end, to) > 0) return;
-    if (comparePositions(link.end, from) > 0) yield link;
-  }
 }
 
 /** Index of the first entry that ends at or behind a place. */
@@ -229,4 +285,8 @@ function firstAtOrBehind(links: readonly Link[], end: Position): number {
     else high = middle;
   }
   return low;
+}
+
+function keyOf({ offset, marks }: Position): number {
+  return offset * MARKS + marks;
 }

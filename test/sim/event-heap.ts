@@ -6,8 +6,9 @@ export class EventHeap {
   #heap: Event[] = [];
   #sequence = 0;
 
-  get size(): number {
-    return this.#heap.length;
+  /** When the next event is due; never when there is none. */
+  get nextMs(): number {
+    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
   push(atMs: number, run: () => void): void {

@@ -8,37 +8,43 @@ import {
   isSamePosition,
   maxPosition,
   minPosition,
+  ORIGIN,
   type Position,
 } from '#src/base/position.js';
 import type { PartitionLog } from '#src/log/partition-log.js';
+import { readBatchHeader } from '#src/records/batch.js';
 import type { MemoryDisk } from '../log/memory-disk.js';
-import type { Checker, Link } from './checker.js';
-import { Violation } from './world.js';
-
-const CRC_AT = 17;
+import type { BatchFacts, Checker, Link } from './checker.js';
+import { Violation, type World } from './world.js';
 
 export class LogWatch {
   readonly #nodeId: number;
   readonly #log: PartitionLog;
   readonly #checker: Checker;
+  readonly #world: World;
   #links: Link[] = [];
   /** Chain below the first link. */
   #base: number;
   #durableEnd: Position;
 
+  /** `before`: what was known of the log when it was last open. */
   constructor(
     nodeId: number,
     disk: MemoryDisk,
     log: PartitionLog,
     checker: Checker,
-    durableEnd: Position,
+    world: World,
+    before: LogWatch | null,
   ) {
     this.#nodeId = nodeId;
     this.#log = log;
     this.#checker = checker;
-    this.#durableEnd = durableEnd;
+    this.#world = world;
+    this.#durableEnd = minPosition(before?.durableEnd ?? ORIGIN, log.logEnd);
     this.#base = checker.chainAt(log.epochEndingAt(log.logStart), log.logStart);
-    for (const { end, epoch, content } of readLog(disk, log)) this.#addLink(end, epoch, content);
+    const isClean = log.findings.some(({ kind }) => kind === 'clean-stop');
+    if (isClean && before !== null && isSameLog(before, log)) this.#links = before.#links;
+    else this.#read(disk);
     this.#watchAppends();
     this.#watchCuts();
   }
@@ -52,17 +58,23 @@ export class LogWatch {
     return maxPosition(this.#durableEnd, this.#log.synced);
   }
 
+  #read(disk: MemoryDisk): void {
+    for (const entry of readLog(disk, this.#log)) {
+      this.#addLink(entry.end, entry.epoch, entry.batch, entry.logStartOffset);
+    }
+  }
+
   #watchAppends(): void {
     const log = this.#log;
     const append = log.appendBatch.bind(log);
     const appendMark = log.appendMark.bind(log);
     log.appendBatch = (bytes, start, length, header) => {
       append(bytes, start, length, header);
-      this.#addLink(log.logEnd, header.leaderEpoch, crcOf(bytes, start));
+      this.#addLink(log.logEnd, header.leaderEpoch, factsOf(bytes, start), -1);
     };
     log.appendMark = (mark) => {
       appendMark(mark);
-      this.#addLink(positionAfterMark(mark), mark.epoch, mark.logStartOffset ?? 0);
+      this.#addLink(positionAfterMark(mark), mark.epoch, null, mark.logStartOffset ?? -1);
     };
   }
 
@@ -72,14 +84,19 @@ export class LogWatch {
     const resetTo = log.resetTo.bind(log);
     log.truncateTo = (position) => {
       truncateTo(position);
+      this.#world.branch('truncated');
       this.#durableEnd = minPosition(this.#durableEnd, position);
-      this.#links = this.#links.filter((link) => comparePositions(link.end, position) <= 0);
+      const links = this.#links;
+      while (links.length > 0 && comparePositions((links.at(-1) as Link).end, position) > 0) {
+        links.pop();
+      }
     };
     log.resetTo = (position, epochs) => {
       try {
         resetTo(position, epochs);
       } finally {
         if (isSamePosition(log.logEnd, position)) {
+          this.#world.branch('reset');
           this.#durableEnd = position;
           this.#links = [];
           this.#base = this.#checker.chainAt(epochs.at(-1)?.epoch ?? -1, position);
@@ -88,20 +105,27 @@ export class LogWatch {
     };
   }
 
-  #addLink(end: Position, epoch: number, content: number): void {
+  #addLink(end: Position, epoch: number, batch: BatchFacts | null, logStartOffset: number): void {
     const before = this.#links.at(-1)?.chain ?? this.#base;
-    const link = { end, epoch, chain: mix(before, epoch, end, content) };
+    const content = batch === null ? logStartOffset : batch.crc ^ (batch.baseSequence << 1);
+    const chain = mix(mix(mix(mix(before, epoch), end.offset), end.marks), content);
+    const link = { end, epoch, chain, batch, logStartOffset };
     this.#links.push(link);
+    this.#world.mix(chain);
     this.#checker.onEntry(this.#nodeId, link);
   }
+}
+
+function isSameLog(before: LogWatch, log: PartitionLog): boolean {
+  const last = before.links.at(-1);
+  return last !== undefined && isSamePosition(last.end, log.logEnd);
 }
 
 export type ReadEntry = {
   readonly end: Position;
   readonly epoch: number;
-  readonly content: number;
-  readonly baseOffset: number;
-  readonly isBatch: boolean;
+  readonly batch: BatchFacts | null;
+  readonly logStartOffset: number;
 };
 
 /** Every entry that a log holds, as a follower would be sent it. */
@@ -112,23 +136,18 @@ export function readLog(disk: MemoryDisk, log: PartitionLog): ReadEntry[] {
     if (slices.length === 0) throw new Violation('log', `nothing behind ${JSON.stringify(from)}`);
     for (const slice of slices) {
       if (slice.kind === 'mark') {
-        const { mark } = slice;
-        from = positionAfterMark(mark);
-        const content = mark.logStartOffset ?? 0;
-        const baseOffset = from.offset;
-        entries.push({ end: from, epoch: mark.epoch, content, baseOffset, isBatch: false });
+        from = positionAfterMark(slice.mark);
+        const { epoch, logStartOffset = -1 } = slice.mark;
+        entries.push({ end: from, epoch, batch: null, logStartOffset });
         continue;
       }
       const { fd, filePosition, length } = slice.range;
       const bytes = disk.readFd(fd, filePosition, length);
       for (let at = 0; at < bytes.length; at += bytes.readInt32BE(at + 8) + 12) {
-        const baseOffset = Number(bytes.readBigInt64BE(at));
-        const end = {
-          offset: baseOffset + bytes.readInt32BE(at + 23) + 1,
-          marks: slice.from.marks,
-        };
-        const content = crcOf(bytes, at);
-        entries.push({ end, epoch: slice.epoch, content, baseOffset, isBatch: true });
+        const batch = factsOf(bytes, at);
+        const offset = batch.baseOffset + bytes.readInt32BE(at + 23) + 1;
+        const end = { offset, marks: slice.from.marks };
+        entries.push({ end, epoch: slice.epoch, batch, logStartOffset: -1 });
       }
       from = slice.to;
     }
@@ -136,16 +155,13 @@ export function readLog(disk: MemoryDisk, log: PartitionLog): ReadEntry[] {
   return entries;
 }
 
-export function crcOf(bytes: Uint8Array, start: number): number {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readUInt32BE(start + CRC_AT);
+function factsOf(bytes: Uint8Array, start: number): BatchFacts {
+  const header = readBatchHeader(bytes, start);
+  const { baseOffset, crc, producerId, producerEpoch, baseSequence } = header;
+  return { baseOffset, crc, producerId, producerEpoch, baseSequence };
 }
 
-function mix(before: number, epoch: number, end: Position, content: number): number {
-  let hash = before;
-  for (const value of [epoch, end.offset, end.marks, content]) {
-    hash = Math.imul((hash ^ value) >>> 0, 0x85ebca6b);
-    hash ^= hash >>> 13;
-    hash = Math.imul(hash, 0xc2b2ae35);
-  }
-  return hash >>> 0;
+function mix(before: number, value: number): number {
+  const hash = Math.imul((before ^ value) >>> 0, 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
 }

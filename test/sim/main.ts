@@ -1,75 +1,177 @@
 /**
- * `npm run sim -- --seconds N --seed S [--runs N] [--mutant NAME] [--trace]`: runs seeds one after
- * the other and prints what happened. A failing seed prints the command that repeats it; exit 1.
+ * `npm run sim -- --seconds N [--seed S] [--runs N] [--profile P] [--mutant M] [--trace]
+ * [--format json] [--plan FILE] [--no-shrink]`: runs seeds one after the other and prints what
+ * happened. A failing seed prints the command that repeats it and a small plan with the same
+ * violation; exit 1. `--plan` runs such a plan.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { RaftMutant } from '#src/raft/raft-config.js';
-import { makePlan } from './plan.js';
-import { type SimResult, simulate } from './simulation.js';
+import { runCampaign, type Totals } from './campaign.js';
+import { mutantOf, type SimMutant } from './mutant.js';
+import { makePlan, type Plan, PROFILES, type Profile } from './plan.js';
+import { type Shrunk, shrink } from './shrink.js';
+import { invariantOf, type SimResult, simulate } from './simulation.js';
+
+const PROGRESS_MS = 2_000;
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
     runs: { type: 'string' },
+    profile: { type: 'string' },
     mutant: { type: 'string' },
+    plan: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    format: { type: 'string', default: 'text' },
+    'no-shrink': { type: 'boolean', default: false },
   },
 });
 
-const mutant = values.mutant as RaftMutant | undefined;
-const firstSeed = Number(values.seed);
-const runsMax = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs);
-const totals = { runs: 0, events: 0, simulatedMs: 0, acked: 0, hash: 0 };
-const faults: Record<string, number> = {};
-const branches: Record<string, number> = {};
+const mutant = values.mutant === undefined ? undefined : mutantOf(values.mutant);
+const profile = profileOf(values.profile);
+const isJson = values.format === 'json';
 const startedMs = performance.now();
-const endMs = startedMs + Number(values.seconds) * 1000;
 
-let failed: SimResult | null = null;
-for (let seed = firstSeed; failed === null && totals.runs < runsMax; seed++) {
-  if (totals.runs > 0 && performance.now() >= endMs) break;
-  const result = simulate(seed, { mutant, isTraced: values.trace });
-  add(result);
-  // One seed in a hundred runs twice: the same hash, or something outside the seed had a say.
-  if (seed % 100 === 0 && simulate(seed, { mutant }).hash !== result.hash) {
-    process.stdout.write(`seed ${seed} is not deterministic\n`);
-    process.exitCode = 1;
+if (values.plan === undefined) runSeeds();
+else runPlan(JSON.parse(readFileSync(values.plan, 'utf8')) as Plan);
+
+function profileOf(name: string | undefined): Profile | undefined {
+  const known = PROFILES.find((each) => each === name);
+  if (name !== undefined && known === undefined) {
+    throw new Error(`no profile ${name}; there are ${PROFILES.join(', ')}`);
   }
-  if (result.violation !== null) failed = result;
+  return known;
 }
 
-report(failed);
-
-function add(result: SimResult): void {
-  totals.runs++;
-  totals.events += result.events;
-  totals.simulatedMs += result.simulatedMs;
-  totals.acked += result.acked;
-  totals.hash = Math.imul(totals.hash ^ result.hash, 0x01000193) >>> 0;
-  for (const [kind, count] of Object.entries(result.faults)) {
-    faults[kind] = (faults[kind] ?? 0) + count;
-  }
-  for (const [name, count] of Object.entries(result.branches)) {
-    branches[name] = (branches[name] ?? 0) + count;
-  }
+function runSeeds(): void {
+  const runsMax = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs);
+  const endMs = startedMs + Number(values.seconds) * 1000;
+  let saidMs = startedMs;
+  const totals = runCampaign({
+    seeds: seedsFrom(Number(values.seed)),
+    profile,
+    mutant,
+    isTraced: values.trace,
+    isOver: (sofar) => {
+      const nowMs = performance.now();
+      if (nowMs - saidMs > PROGRESS_MS) {
+        saidMs = nowMs;
+        process.stderr.write(`${sofar.runs} seeds, ${hours(sofar.simulatedMs)} hours\n`);
+      }
+      // A number of runs is worked off, however long that takes.
+      return sofar.runs >= runsMax || (values.runs === undefined && nowMs >= endMs);
+    },
+  });
+  const { failure, unstableSeed } = totals;
+  const isShrunk = failure !== null && !values['no-shrink'] && !values.trace;
+  const shrunk = isShrunk ? shrinkFailure(failure, mutant) : null;
+  if (isJson) reportJson(totals, shrunk);
+  else reportText(totals, shrunk);
+  if (failure !== null || unstableSeed !== null) process.exitCode = 1;
 }
 
-function report(failure: SimResult | null): void {
-  const realMs = performance.now() - startedMs;
-  const say = (line: string): boolean => process.stdout.write(`${line}\n`);
-  say(`seeds      ${firstSeed}..${firstSeed + totals.runs - 1}`);
-  say(`events     ${totals.events}`);
-  const hours = (totals.simulatedMs / 3_600_000).toFixed(2);
-  say(`simulated  ${hours} hours, ${Math.round(totals.simulatedMs / realMs)} x real time`);
-  say(`acked      ${totals.acked}`);
-  say(`faults     ${JSON.stringify(faults)}`);
-  say(`branches   ${JSON.stringify(branches)}`);
-  say(`hash       ${totals.hash.toString(16)}`);
-  if (failure === null) return;
+function* seedsFrom(first: number): Generator<number> {
+  for (let seed = first; ; seed++) yield seed;
+}
+
+function shrinkFailure(failure: SimResult, of: SimMutant | undefined): Shrunk {
+  process.stderr.write(`seed ${failure.seed}: ${failure.violation?.message.split('\n')[0]}\n`);
+  const invariant = invariantOf(failure.violation as Error);
+  return shrink(makePlan(failure.seed, profile), invariant, {
+    mutant: of,
+    onProgress: ({ faults, operations }, runs) => {
+      const left = `${faults.length} faults, ${operations.length} operations`;
+      process.stderr.write(`shrinking, run ${runs}: ${left}\n`);
+    },
+  });
+}
+
+function runPlan(plan: Plan): void {
+  const result = simulate(plan, { mutant, isTraced: values.trace });
+  say(`plan       seed ${plan.seed}, ${hours(result.simulatedMs)} hours, ${result.events} events`);
+  say(`hash       ${result.hash.toString(16)}`);
+  if (result.violation === null) return;
+  say(`FAILED     ${result.violation.stack}`);
   process.exitCode = 1;
-  say(`FAILED     seed ${failure.seed}: ${failure.violation?.message}`);
-  say(`plan       ${JSON.stringify(makePlan(failure.seed))}`);
-  const flag = mutant === undefined ? '' : ` --mutant ${mutant}`;
-  say(`repeat     npm run sim -- --seed ${failure.seed} --runs 1${flag} --trace`);
+}
+
+function reportText(totals: Totals, shrunk: Shrunk | null): void {
+  const { failure, unstableSeed, lastSeed, runs } = totals;
+  const realMs = performance.now() - startedMs;
+  say(`seeds      ${lastSeed - runs + 1}..${lastSeed}, ${totals.repeated} of them twice`);
+  const speed = rate(totals.simulatedMs, realMs);
+  say(`simulated  ${hours(totals.simulatedMs)} hours, ${speed} x real time`);
+  for (const [name, part] of Object.entries(totals.byProfile)) {
+    const perCore = rate(part.simulatedMs, part.cpuMs);
+    const what = `${part.runs} seeds, ${hours(part.simulatedMs)} hours`;
+    say(`  ${name.padEnd(9)}${what}, ${perCore} x the processor time of one core`);
+  }
+  say(`events     ${totals.events}`);
+  say(`acked      ${totals.acked}`);
+  say(`faults     ${JSON.stringify(sorted(totals.faults))}`);
+  say(`branches   ${JSON.stringify(sorted(totals.branches))}`);
+  say(`hash       ${totals.hash.toString(16)}`);
+  if (unstableSeed !== null) say(`FAILED     seed ${unstableSeed} is not deterministic`);
+  if (failure === null) return;
+  say(`FAILED     seed ${failure.seed}: ${failure.violation?.stack}`);
+  say(`repeat     ${repeatCommand(failure.seed)}`);
+  if (shrunk === null) return;
+  const { plan } = shrunk;
+  const { faults, operations, nodes } = plan;
+  say(`small plan ${faults.length} faults, ${operations.length} operations, ${nodes} nodes`);
+  say(JSON.stringify(plan));
+}
+
+function reportJson(totals: Totals, shrunk: Shrunk | null): void {
+  const { failure, hash, ...rest } = totals;
+  const realMs = performance.now() - startedMs;
+  const failed =
+    failure === null
+      ? null
+      : {
+          seed: failure.seed,
+          invariant: invariantOf(failure.violation as Error),
+          message: failure.violation?.message,
+          repeat: repeatCommand(failure.seed),
+          plan: shrunk?.plan ?? null,
+        };
+  const firstSeed = totals.lastSeed - totals.runs + 1;
+  const hoursSimulated = totals.simulatedMs / 3_600_000;
+  say(
+    JSON.stringify({
+      ...rest,
+      firstSeed,
+      hoursSimulated,
+      realMs,
+      timesRealTime: totals.simulatedMs / realMs,
+      hash: hash.toString(16),
+      failed,
+    }),
+  );
+}
+
+function repeatCommand(seed: number): string {
+  const flags = [
+    `--seed ${seed} --runs 1`,
+    ...(profile === undefined ? [] : [`--profile ${profile}`]),
+    ...(mutant === undefined ? [] : [`--mutant ${mutant.name}`]),
+  ];
+  return `npm run sim -- ${flags.join(' ')} --trace`;
+}
+
+function sorted(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function hours(ms: number): string {
+  return (ms / 3_600_000).toFixed(2);
+}
+
+function rate(simulatedMs: number, spentMs: number): number {
+  return Math.round(simulatedMs / Math.max(1, spentMs));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

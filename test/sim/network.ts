@@ -1,10 +1,11 @@
 /**
- * The simulated network. Two characters: `links` behaves as TCP between brokers (ordered, a closed
+ * The wire between nodes, in two temperaments: `links` behaves like connections (order kept, a lost
  * connection is noticed, reconnects), `datagrams` loses, repeats and reorders on its own. Cuts are
- * per direction in both. Messages go through the production wire codec.
+ * per direction in both. Messages go through the production wire codec; all groups of two nodes
+ * share one connection.
  */
 import { Packr } from 'msgpackr';
-import type { VoterId } from '#src/base/group.js';
+import type { GroupKey, VoterId } from '#src/base/group.js';
 import type { Prng } from '#src/base/prng.js';
 import type { RaftMessage } from '#src/raft/messages.js';
 import { decodeMessage, encodeMessage } from '#src/replication/raft-wire.js';
@@ -21,30 +22,37 @@ export type NetworkKnobs = {
 
 /** One end of the network. */
 export type Station = {
+  readonly nodeId: number;
+  /** A wiped disk is another directory: messages to the old one are not for it. */
   readonly id: VoterId;
   /** New with every start: what was sent to an older life is lost. */
   readonly life: number;
   readonly isUp: boolean;
-  onMessage(message: RaftMessage, payload: Buffer): void;
-  onLinkUp(nodeId: number): void;
-  onLinkDown(nodeId: number): void;
+  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void;
+  onLink(nodeId: number, isUp: boolean): void;
 };
+
+type Link = { readonly generation: number; arrivalUp: number; arrivalDown: number };
 
 const packr = new Packr({ useRecords: false });
 const RECONNECT_MS = 120;
+/** One message in so many is packed to bytes and back; all go through the flat form of the wire. */
+const PACKED_EVERY = 64;
+const NODES = 16;
 
 export class Network {
   readonly #world: World;
   readonly #random: Prng;
   readonly #knobs: NetworkKnobs;
-  readonly #stations = new Map<number, Station>();
-  /** `a>b` that loses everything. */
-  readonly #cuts = new Set<string>();
-  /** `a-b` with a < b: a standing connection, and when its last message each way arrives. */
-  readonly #links = new Map<string, { generation: number; arrivals: Map<string, number> }>();
+  readonly #stations: (Station | undefined)[] = [];
+  /** Directions that lose everything. */
+  readonly #cuts = new Set<number>();
+  /** Standing connections. */
+  readonly #links = new Map<number, Link>();
   #generation = 0;
   #slowdown = 1;
   #isCalm = false;
+  #sent = 0;
 
   constructor(world: World, random: Prng, knobs: NetworkKnobs) {
     this.#world = world;
@@ -53,28 +61,34 @@ export class Network {
   }
 
   join(station: Station): void {
-    this.#stations.set(station.id.nodeId, station);
-    for (const other of this.#stations.keys()) {
-      if (other !== station.id.nodeId) this.#connectLater(station.id.nodeId, other);
+    this.#stations[station.nodeId] = station;
+    for (const other of this.#stations) {
+      if (other !== undefined && other !== station) {
+        this.#connectLater(station.nodeId, other.nodeId);
+      }
     }
   }
 
   /** The process died: the kernel closes its connections, and the others notice. */
   leave(nodeId: number): void {
-    for (const other of this.#stations.keys()) {
-      if (other !== nodeId) this.#disconnect(nodeId, other, true);
+    for (const other of this.#stations) {
+      if (other !== undefined && other.nodeId !== nodeId) this.#disconnect(nodeId, other.nodeId);
     }
   }
 
   cut(from: number, to: number): void {
-    this.#cuts.add(`${from}>${to}`);
+    this.#cuts.add(from * NODES + to);
   }
 
   heal(): void {
     this.#cuts.clear();
     this.#slowdown = 1;
-    for (const a of this.#stations.keys()) {
-      for (const b of this.#stations.keys()) if (a < b) this.#connectLater(a, b);
+    for (const a of this.#stations) {
+      for (const b of this.#stations) {
+        if (a !== undefined && b !== undefined && a.nodeId < b.nodeId) {
+          this.#connectLater(a.nodeId, b.nodeId);
+        }
+      }
     }
   }
 
@@ -90,66 +104,78 @@ export class Network {
   }
 
   /** False when the sender knows that it cannot be delivered. */
-  send(message: RaftMessage, payload: Buffer): boolean {
+  send(group: GroupKey, message: RaftMessage, payload: Buffer): boolean {
     const from = message.from.nodeId;
     const to = message.to.nodeId;
-    const bytes = packr.pack(encodeMessage(message));
-    if (this.#knobs.kind === 'links') return this.#sendOnLink(from, to, message, bytes, payload);
-    if (!this.#isCalm && this.#random.chance(this.#knobs.loss)) {
-      this.#world.fault('loss');
+    const station = this.#stations[to];
+    if (station !== undefined && station.id.directoryId !== message.to.directoryId) {
+      this.#world.branch('sent-to-lost-directory');
+      return false;
+    }
+    const received = this.#throughWire(message);
+    if (this.#knobs.kind === 'links') {
+      const link = this.#links.get(linkOf(from, to));
+      if (link === undefined) return false;
+      this.#deliverAt(this.#inOrder(link, from < to), group, received, payload, link.generation);
       return true;
     }
-    this.#deliverLater(from, to, this.#delay(), message, bytes, payload, null);
+    if (!this.#isCalm && this.#random.chance(this.#knobs.loss)) {
+      this.#world.count('loss');
+      return true;
+    }
+    const { nowMs } = this.#world;
+    this.#deliverAt(nowMs + this.#delay(), group, received, payload, -1);
     if (!this.#isCalm && this.#random.chance(this.#knobs.repeat)) {
-      this.#world.fault('repeat');
-      this.#deliverLater(from, to, this.#delay() * 4, message, bytes, payload, null);
+      this.#world.count('repeat');
+      this.#deliverAt(nowMs + this.#delay() * 4, group, received, payload, -1);
     }
     return true;
   }
 
-  #sendOnLink(
-    from: number,
-    to: number,
-    message: RaftMessage,
-    bytes: Buffer,
-    payload: Buffer,
-  ): boolean {
-    const link = this.#links.get(linkOf(from, to));
-    if (link === undefined) return false;
-    const direction = `${from}>${to}`;
-    // Ordered: nothing overtakes what was sent before.
-    const arrival = this.#world.nowMs + this.#delay();
-    const atMs = Math.max(arrival, link.arrivals.get(direction) ?? 0);
-    link.arrivals.set(direction, atMs);
-    const delay = atMs - this.#world.nowMs;
-    this.#deliverLater(from, to, delay, message, bytes, payload, link.generation);
-    return true;
+  #throughWire(message: RaftMessage): RaftMessage {
+    const values = encodeMessage(message);
+    const isPacked = this.#sent++ % PACKED_EVERY === 0;
+    const read: unknown = isPacked ? packr.unpack(packr.pack(values)) : values;
+    const decoded = decodeMessage(read, message.from, message.to);
+    if (decoded === null) throw new Violation('wire', `cannot decode a ${message.type}`);
+    return decoded;
   }
 
-  #deliverLater(
-    from: number,
-    to: number,
-    delayMs: number,
+  /** Nothing overtakes what was sent before on the same connection. */
+  #inOrder(link: Link, isUpwards: boolean): number {
+    const atMs = this.#world.nowMs + this.#delay();
+    if (isUpwards) {
+      link.arrivalUp = Math.max(atMs, link.arrivalUp);
+      return link.arrivalUp;
+    }
+    link.arrivalDown = Math.max(atMs, link.arrivalDown);
+    return link.arrivalDown;
+  }
+
+  #deliverAt(
+    atMs: number,
+    group: GroupKey,
     message: RaftMessage,
-    bytes: Buffer,
     payload: Buffer,
-    generation: number | null,
+    generation: number,
   ): void {
-    const life = this.#stations.get(to)?.life;
-    this.#world.after(delayMs, () => {
-      const station = this.#stations.get(to);
+    const from = message.from.nodeId;
+    const to = message.to.nodeId;
+    const life = this.#stations[to]?.life;
+    this.#world.at(atMs, () => {
+      const station = this.#stations[to];
       if (station === undefined || !station.isUp) return;
-      if (this.#cuts.has(`${from}>${to}`)) {
-        this.#world.fault('cut-message');
+      if (this.#cuts.size > 0 && this.#cuts.has(from * NODES + to)) {
+        this.#world.count('cut-message');
         // A hole in a stream of bytes ends the connection.
-        if (generation !== null) this.#disconnect(from, to, true);
+        if (generation !== -1) this.#disconnect(from, to);
         return;
       }
-      const link = this.#links.get(linkOf(from, to));
-      if (generation !== null && (link?.generation !== generation || station.life !== life)) return;
-      const decoded = decodeMessage(packr.unpack(bytes), message.from, message.to);
-      if (decoded === null) throw new Violation('wire', `cannot decode a ${message.type}`);
-      station.onMessage(decoded, payload);
+      if (generation !== -1) {
+        const link = this.#links.get(linkOf(from, to));
+        if (link?.generation !== generation || station.life !== life) return;
+      }
+      station.onMessage(group, message, payload);
     });
   }
 
@@ -157,32 +183,33 @@ export class Network {
     if (this.#knobs.kind !== 'links') return;
     this.#world.after(this.#random.int(1, RECONNECT_MS), () => {
       if (this.#links.has(linkOf(a, b))) return;
-      const [one, other] = [this.#stations.get(a), this.#stations.get(b)];
+      const [one, other] = [this.#stations[a], this.#stations[b]];
       if (one === undefined || other === undefined) return;
       if (!one.isUp || !other.isUp) return;
-      if (this.#cuts.has(`${a}>${b}`) || this.#cuts.has(`${b}>${a}`)) {
+      if (this.#cuts.has(a * NODES + b) || this.#cuts.has(b * NODES + a)) {
         this.#connectLater(a, b);
         return;
       }
-      this.#links.set(linkOf(a, b), { generation: ++this.#generation, arrivals: new Map() });
-      one.onLinkUp(b);
-      other.onLinkUp(a);
+      const generation = ++this.#generation;
+      this.#links.set(linkOf(a, b), { generation, arrivalUp: 0, arrivalDown: 0 });
+      one.onLink(b, true);
+      other.onLink(a, true);
     });
   }
 
-  #disconnect(a: number, b: number, isAgain: boolean): void {
+  #disconnect(a: number, b: number): void {
     if (!this.#links.delete(linkOf(a, b))) return;
     this.#world.branch('link-down');
-    for (const [at, about] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      this.#world.after(this.#delay(), () => {
-        const station = this.#stations.get(at);
-        if (station?.isUp && !this.#links.has(linkOf(a, b))) station.onLinkDown(about);
-      });
-    }
-    if (isAgain) this.#connectLater(a, b);
+    this.#tellDown(a, b);
+    this.#tellDown(b, a);
+    this.#connectLater(a, b);
+  }
+
+  #tellDown(at: number, about: number): void {
+    this.#world.after(this.#delay(), () => {
+      const station = this.#stations[at];
+      if (station?.isUp && !this.#links.has(linkOf(at, about))) station.onLink(about, false);
+    });
   }
 
   #delay(): number {
@@ -192,6 +219,6 @@ export class Network {
   }
 }
 
-function linkOf(a: number, b: number): string {
-  return a < b ? `${a}-${b}` : `${b}-${a}`;
+function linkOf(a: number, b: number): number {
+  return a < b ? a * NODES + b : b * NODES + a;
 }

@@ -1,101 +1,114 @@
 /**
- * What a seed means: the cluster, its knobs and every fault with its time, as data made before the
- * run. A failing seed can be looked at, shortened by hand and run again.
+ * What a seed means: the cluster, its knobs, every fault and every operation of the clients with
+ * its time, as data made before the run. A failing plan can be looked at, made smaller by leaving
+ * things out, and run again.
  */
 import { Prng } from '#src/base/prng.js';
 import { DEFAULT_RAFT_KNOBS, type RaftKnobs } from '#src/raft/raft-config.js';
-import type { Keep } from '../log/memory-disk.js';
 import type { NetworkKnobs } from './network.js';
+import { type TimedFault, makeFaults } from './plan-faults.js';
+import { type TimedOperation, makeOperations } from './plan-load.js';
 
-export type Fault =
-  | { readonly kind: 'kill' | 'restart-cleanly'; readonly node: number; readonly downMs: number }
-  | { readonly kind: 'power'; readonly node: number; readonly keep: Keep; readonly downMs: number }
-  | { readonly kind: 'kill-all'; readonly downMs: number }
-  | { readonly kind: 'power-all'; readonly keep: Keep; readonly downMs: number }
-  | { readonly kind: 'pause'; readonly node: number; readonly forMs: number }
-  | {
-      readonly kind: 'cut' | 'cut-one-way';
-      readonly from: number;
-      readonly to: number;
-      readonly forMs: number;
-    }
-  | { readonly kind: 'isolate'; readonly node: number; readonly forMs: number }
-  | { readonly kind: 'slow-net'; readonly factor: number; readonly forMs: number }
-  | {
-      readonly kind: 'slow-disk';
-      readonly node: number;
-      readonly factor: number;
-      readonly forMs: number;
-    }
-  | { readonly kind: 'full-disk' | 'failing-disk'; readonly node: number; readonly forMs: number }
-  | { readonly kind: 'transfer' }
-  | { readonly kind: 'trim' }
-  /** Armed: the power goes right after this node has sent such a message. */
-  | {
-      readonly kind: 'power-after';
-      readonly node: number;
-      readonly message: 'voted' | 'vote' | 'appended' | 'append';
-      readonly keep: Keep;
-      readonly downMs: number;
-    };
+/**
+ * sparse: minutes of quiet, rare load, rare faults. busy: load all the time. harsh: little load and
+ * one fault upon the other, so that rare orders of events are not hidden by batching.
+ */
+export type Profile = 'sparse' | 'busy' | 'harsh';
+export const PROFILES: readonly Profile[] = ['sparse', 'busy', 'harsh'];
 
-export type TimedFault = { readonly atMs: number; readonly fault: Fault };
+export type LogKnobs = {
+  readonly durability: 'synced' | 'cached';
+  readonly segmentBytes: number;
+  readonly indexIntervalBytes: number;
+  readonly retentionBytes: number;
+  readonly retentionMs: number;
+  readonly retentionCheckMs: number;
+  readonly walBytes: number;
+};
 
-export type Profile = 'sparse' | 'busy';
+export type ClientKnobs = {
+  readonly producers: number;
+  readonly inFlightMax: number;
+  readonly delayMsMax: number;
+  /** Part of the answers that get lost with their connection. */
+  readonly answerLoss: number;
+  /** The client gives up on a connection after this long. */
+  readonly requestMs: number;
+  /** The broker answers TIMED_OUT after this long. */
+  readonly timeoutMs: number;
+  readonly retryMs: number;
+};
 
 export type Plan = {
   readonly seed: number;
+  readonly profile: Profile;
   readonly nodes: number;
-  readonly durability: 'synced' | 'cached';
+  readonly groups: number;
   readonly raft: RaftKnobs;
-  readonly segmentBytes: number;
-  readonly walBytes: number;
+  readonly log: LogKnobs;
   readonly network: NetworkKnobs;
+  readonly clients: ClientKnobs;
   readonly syncMsMin: number;
   readonly syncMsMax: number;
-  /** Mean time between two produce requests. */
-  readonly produceMs: number;
-  readonly recordsMax: number;
+  /** After the faults only a majority is healed at first. */
+  readonly isMajorityHealed: boolean;
   readonly faultsUntilMs: number;
   readonly faults: readonly TimedFault[];
+  readonly operations: readonly TimedOperation[];
 };
 
-export function makePlan(seed: number): Plan {
+export function makePlan(seed: number, wanted?: Profile): Plan {
   const random = new Prng(seed);
-  const profile: Profile = random.chance(0.5) ? 'sparse' : 'busy';
+  const drawn = drawProfile(random);
+  const profile = wanted ?? drawn;
   const nodes = random.chance(0.75) ? 3 : 5;
-  const durability = random.chance(0.85) ? 'synced' : 'cached';
-  const isFast = random.chance(0.5);
-  const faultsUntilMs = random.int(4_000, 16_000);
-  const meanMs = random.int(150, 2_000);
-  const faults: TimedFault[] = [];
-  for (let atMs = 0; atMs < faultsUntilMs; ) {
-    atMs += random.int(1, 2 * meanMs);
-    faults.push({ atMs, fault: makeFault(random, nodes, durability) });
-  }
+  const groups = profile !== 'sparse' && random.chance(0.25) ? 2 : 1;
+  const log = makeLog(random);
+  const faultsUntilMs = durationOf(random, profile);
+  const producers = random.int(1, 4);
+  const shape = { nodes, groups, profile, faultsUntilMs, producers };
   return {
     seed,
+    profile,
     nodes,
-    durability,
-    raft: makeKnobs(random, isFast),
-    segmentBytes: random.pick([1024, 4096, 1 << 20]),
-    walBytes: random.pick([4096, 65_536, 1 << 20]),
-    network: makeNetwork(random),
+    groups,
+    raft: makeKnobs(random, profile),
+    log,
+    network: makeNetwork(random, profile),
+    clients: makeClients(random, producers),
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
-    produceMs: profile === 'sparse' ? random.int(100, 800) : random.int(3, 40),
-    recordsMax: random.pick([1, 3]),
+    isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
     faultsUntilMs,
-    faults,
+    faults: makeFaults(random.fork(), { ...shape, durability: log.durability }),
+    operations: makeOperations(random.fork(), shape),
   };
 }
 
-function makeKnobs(random: Prng, isFast: boolean): RaftKnobs {
+function drawProfile(random: Prng): Profile {
+  const at = random.float();
+  if (at < 0.04) return 'sparse';
+  return at < 0.3 ? 'busy' : 'harsh';
+}
+
+function durationOf(random: Prng, profile: Profile): number {
+  if (profile === 'sparse') return random.int(600_000, 2_400_000);
+  return profile === 'busy' ? random.int(5_000, 20_000) : random.int(4_000, 16_000);
+}
+
+function makeKnobs(random: Prng, profile: Profile): RaftKnobs {
+  const isFast = random.chance(0.5);
   const isTiny = random.chance(0.5);
+  // In quiet hours heartbeats are nearly all there is: a slower pace makes an hour cheaper.
+  const pace = profile === 'sparse' ? random.pick([2, 4, 8]) : 1;
+  const ticksMin = isFast ? 5 : DEFAULT_RAFT_KNOBS.electionTicksMin;
+  const ticksMax = isFast ? 10 : DEFAULT_RAFT_KNOBS.electionTicksMax;
   return {
     ...DEFAULT_RAFT_KNOBS,
-    electionTicksMin: isFast ? 5 : DEFAULT_RAFT_KNOBS.electionTicksMin,
-    electionTicksMax: isFast ? 10 : DEFAULT_RAFT_KNOBS.electionTicksMax,
+    heartbeatTicks: 2 * pace,
+    electionTicksMin: ticksMin * pace,
+    electionTicksMax: ticksMax * pace,
+    isEager: random.chance(0.5),
     inflightMessagesMax: random.pick([1, 2, 64]),
     // One batch a message: batching hides mistakes.
     appendBytesMax: isTiny ? 1 : DEFAULT_RAFT_KNOBS.appendBytesMax,
@@ -103,59 +116,40 @@ function makeKnobs(random: Prng, isFast: boolean): RaftKnobs {
   };
 }
 
-function makeNetwork(random: Prng): NetworkKnobs {
+function makeLog(random: Prng): LogKnobs {
+  const segmentBytes = random.pick([1024, 1024, 4096, 1 << 20]);
+  const isRetained = random.chance(0.3);
+  return {
+    durability: random.chance(0.88) ? 'synced' : 'cached',
+    segmentBytes,
+    indexIntervalBytes: random.pick([1, 64, 4096]),
+    retentionBytes: isRetained ? segmentBytes * random.int(1, 6) : -1,
+    retentionMs: isRetained && random.chance(0.3) ? 3_000 : -1,
+    retentionCheckMs: random.pick([200, 1_500]),
+    walBytes: random.pick([4096, 4096, 16_384, 131_072]),
+  };
+}
+
+function makeNetwork(random: Prng, profile: Profile): NetworkKnobs {
   const isLossy = random.chance(0.5);
+  const isQuiet = profile === 'sparse';
   return {
     kind: isLossy ? 'datagrams' : 'links',
     delayMsMin: 0.05,
     delayMsMax: random.pick([0.5, 3, 20, 80]),
-    loss: isLossy ? random.pick([0, 0.01, 0.1, 0.3]) : 0,
+    loss: isLossy ? random.pick(isQuiet ? [0, 0.001, 0.02] : [0, 0.01, 0.1, 0.3]) : 0,
     repeat: isLossy ? random.pick([0, 0.05, 0.2]) : 0,
   };
 }
 
-function makeFault(random: Prng, nodes: number, durability: Plan['durability']): Fault {
-  const node = random.int(1, nodes + 1);
-  const other = ((node - 1 + random.int(1, nodes)) % nodes) + 1;
-  const downMs = random.pick([20, 200, 1_500]);
-  const forMs = random.pick([50, 400, 2_500]);
-  const keep: Keep = random.pick(['none', 'prefix', 'random']);
-  const isSynced = durability === 'synced';
-  switch (random.int(0, isSynced ? 15 : 11)) {
-    case 0:
-      return { kind: 'kill', node, downMs };
-    case 1:
-      return { kind: 'restart-cleanly', node, downMs };
-    case 2:
-      return { kind: 'kill-all', downMs };
-    case 3:
-      return { kind: 'pause', node, forMs };
-    case 4:
-      return { kind: 'cut', from: node, to: other, forMs };
-    case 5:
-      return { kind: 'cut-one-way', from: node, to: other, forMs };
-    case 6:
-      return { kind: 'isolate', node, forMs };
-    case 7:
-      return random.chance(0.5)
-        ? { kind: 'slow-net', factor: random.int(2, 30), forMs }
-        : { kind: 'slow-disk', node, factor: random.int(5, 100), forMs };
-    case 8:
-      return { kind: 'transfer' };
-    case 9:
-      return { kind: 'trim' };
-    case 10: {
-      // A failed sync loses pages: only a group that syncs before it promises survives that.
-      const isFailing = isSynced && random.chance(0.4);
-      return { kind: isFailing ? 'failing-disk' : 'full-disk', node, forMs };
-    }
-    case 11:
-      return { kind: 'power', node, keep, downMs };
-    case 12:
-      return { kind: 'power-all', keep, downMs };
-    default: {
-      const message = random.pick(['voted', 'vote', 'appended', 'append'] as const);
-      return { kind: 'power-after', node, message, keep, downMs };
-    }
-  }
+function makeClients(random: Prng, producers: number): ClientKnobs {
+  return {
+    producers,
+    inFlightMax: random.pick([1, 5, 5]),
+    delayMsMax: random.pick([0.5, 5, 60]),
+    answerLoss: random.pick([0, 0.02, 0.2]),
+    requestMs: random.pick([400, 3_000]),
+    timeoutMs: random.pick([150, 1_000, 10_000]),
+    retryMs: random.pick([20, 50, 150]),
+  };
 }

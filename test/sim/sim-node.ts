@@ -1,396 +1,396 @@
 /**
- * One simulated broker: the production replica, log and write-ahead log on a disk in memory, with
- * a life that can end at any moment. Every event is a turn of its loop; while paused they wait.
+ * One simulated broker: the production shard, with its partitions, replicas, logs and write-ahead
+ * log, on a disk in memory, with a life that can end at any moment. Every event is a turn of its
+ * loop; while paused they wait. What the turn led to is judged at its end.
  */
-import type { Clock } from '#src/base/clock.js';
 import type { GroupKey, VoterId } from '#src/base/group.js';
-import { comparePositions, formatPosition, ORIGIN, type Position } from '#src/base/position.js';
 import type { Prng } from '#src/base/prng.js';
-import { DEFAULT_LOG_CONFIG } from '#src/log/log-config.js';
 import type { LogRange } from '#src/log/log-types.js';
-import { PartitionLog } from '#src/log/partition-log.js';
 import { moveAside } from '#src/log/recovery-state.js';
 import { Wal } from '#src/log/wal.js';
+import type { Partition } from '#src/partition/partition.js';
+import { Shard } from '#src/partition/shard.js';
 import type { RaftMessage } from '#src/raft/messages.js';
-import type { RaftMutant } from '#src/raft/raft-config.js';
 import { GapDetector } from '#src/replication/gap.js';
-import { Replica } from '#src/replication/replica.js';
 import { type Keep, MemoryDisk } from '../log/memory-disk.js';
-import type { Checker, Link, Witness } from './checker.js';
-import { LogWatch } from './log-watch.js';
+import type { SentBatch } from './batches.js';
+import type { Checker } from './checker.js';
+import type { History } from './history.js';
+import { Majority } from './majority.js';
+import type { SimMutant } from './mutant.js';
 import type { Network, Station } from './network.js';
+import { NodeClock } from './node-clock.js';
+import { type Answer, Requests, branchLogger, isDiskTrouble, readRanges } from './node-parts.js';
+import { specOf, TOPIC } from './node-config.js';
+import { ReplicaWatch } from './replica-watch.js';
 import type { Plan } from './plan.js';
 import { Violation, type World } from './world.js';
 
-export type ProduceEnd = 'acked' | 'refused' | 'unknown';
-
-type Waiter = {
-  readonly end: number;
-  readonly epoch: number;
-  readonly done: (how: ProduceEnd) => void;
+export type SimGroup = {
+  readonly index: number;
+  readonly key: GroupKey;
+  readonly checker: Checker;
+  readonly history: History;
 };
 
 export type SimNodeOptions = {
   readonly id: VoterId;
   readonly voters: readonly VoterId[];
-  readonly group: GroupKey;
+  readonly groups: readonly SimGroup[];
   readonly plan: Plan;
   readonly world: World;
   readonly network: Network;
-  readonly checker: Checker;
   readonly random: Prng;
-  readonly mutant: RaftMutant | undefined;
-  readonly others: () => readonly Witness[];
+  readonly mutant: SimMutant | undefined;
+  readonly others: () => readonly SimNode[];
   /** After a message left; armed faults listen. */
   readonly onSent: (node: SimNode, message: RaftMessage) => void;
 };
 
 const TICK_MS = 50;
 const DIRECTORY = '/data';
+const OPEN_AGAIN_MS = 1_000;
 
-export class SimNode implements Station, Witness {
-  readonly id: VoterId;
-  readonly disk: MemoryDisk;
+export class SimNode implements Station {
+  readonly nodeId: number;
+  readonly watches: ReplicaWatch[];
+  id: VoterId;
+  disk: MemoryDisk;
   life = 0;
   isUp = false;
   /** Factor of what a sync takes above the least. */
   diskSlowness = 1;
-  replica: Replica | null = null;
-  log: PartitionLog | null = null;
-  /** Ended by a disk error, not by a bug: restart it. */
-  hasDiskFailed = false;
+  /** Bits flipped on the disk, and nobody may have noticed. */
+  isDamaged = false;
+  isStranger = false;
   readonly #o: SimNodeOptions;
+  readonly #clock: NodeClock;
+  #shard: Shard | null = null;
   #wal: Wal | null = null;
-  #watch: LogWatch | null = null;
-  #durableEnd: Position = ORIGIN;
-  #waiters: Waiter[] = [];
-  #committed: Position = ORIGIN;
-  #ledTerm = -1;
-  #isPaused = false;
+  isPaused = false;
+  /** How the last life ended, as the next one is told. */
+  #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
   #backlog: (() => void)[] = [];
   #gap = new GapDetector(0, 0);
-  #tickMs: number;
-  #trimTo = 0;
+  #majority: Majority;
+  readonly #requests = new Requests();
+  /** What a turn told clients; judged when the turn is over. */
+  #told: (() => void)[] = [];
 
   constructor(options: SimNodeOptions) {
+    const { id, random, world } = options;
     this.#o = options;
-    this.id = options.id;
-    // Clocks drift a little apart.
-    this.#tickMs = TICK_MS * (0.97 + options.random.float() * 0.06);
-    const { plan, world, random } = options;
-    this.disk = new MemoryDisk({
-      schedule: (run) => {
-        const { life } = this;
-        // Mostly quick, sometimes very slow; at once when the time of faults is over.
-        const spread = random.float() ** 3 * (plan.syncMsMax - plan.syncMsMin);
-        const durationMs = plan.syncMsMin + spread * this.diskSlowness;
-        world.after(durationMs, () => {
-          if (life === this.life) this.turn(run);
-        });
-      },
-    });
-    // The node's directory was made by whoever installed the node.
-    this.disk.makeDirectory(DIRECTORY);
-    this.disk.syncDirectory('/');
+    this.id = id;
+    this.nodeId = id.nodeId;
+    this.#clock = new NodeClock(world, random);
+    this.disk = this.#newDisk();
+    this.watches = options.groups.map((group) => new ReplicaWatch(this, group, options));
+    this.#majority = new Majority(options.voters.length, options.plan.raft);
   }
 
-  get nodeId(): number {
-    return this.id.nodeId;
+  /** A disk error, not a bug, ended something here: the node is to be restarted. */
+  get hasDiskFailed(): boolean {
+    return this.isUp && (this.#wal?.failure != null || this.watches.some((w) => w.hasDiskFailed));
   }
 
-  get durableEnd(): Position {
-    if (this.log === null || this.#watch === null) return this.#durableEnd;
-    return this.#o.plan.durability === 'cached' ? this.log.logEnd : this.#watch.durableEnd;
+  partition(group: number): Partition | null {
+    return this.watches[group]?.partition ?? null;
   }
 
-  /** Also while the node is down: what its disk held when it went. */
-  get links(): readonly Link[] {
-    return this.#watch?.links ?? [];
+  isLeading(group: number): boolean {
+    return this.isUp && this.partition(group)?.replica.role === 'leader';
   }
 
-  get isLeading(): boolean {
-    return this.isUp && this.replica?.role === 'leader';
+  isServing(group: number): boolean {
+    return this.isUp && !this.isPaused && (this.partition(group)?.replica.isServing ?? false);
   }
 
-  get isServing(): boolean {
-    return this.isUp && !this.#isPaused && (this.replica?.isServing ?? false);
-  }
-
-  start(isPageCacheLost: boolean, isCleanStop: boolean): void {
-    const { plan, group, world, checker, random } = this.#o;
+  /** False while the disk lets nobody start. */
+  start(): boolean {
+    const { plan, world, network, random } = this.#o;
+    this.disk.mistake = this.#o.mutant?.onDisk ?? null;
+    let wal: Wal;
+    try {
+      const fileBytes = plan.log.walBytes;
+      wal = Wal.open({ disk: this.disk, directory: `${DIRECTORY}/wal`, fileBytes });
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      world.branch('cannot-start');
+      this.disk.crash('all', random);
+      return false;
+    }
     this.life++;
     this.isUp = true;
-    this.hasDiskFailed = false;
-    const { disk } = this;
-    const clock = { monotonicMs: () => world.nowMs, wallMs: () => world.nowMs };
-    const wal = Wal.open({ disk, directory: `${DIRECTORY}/wal`, fileBytes: plan.walBytes });
-    const log = this.#openLog(wal, clock, isPageCacheLost, isCleanStop);
-    for (const finding of log.findings) world.branch(`recovery ${finding.kind}`);
-    if (log.isForgetful) world.branch('forgetful');
     this.#wal = wal;
-    this.log = log;
-    this.#watch = new LogWatch(this.nodeId, this.disk, log, checker, this.#durableEnd);
-    this.#committed = log.logStart;
-    this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, world.nowMs);
-    this.replica = new Replica({
-      group,
-      self: this.id,
-      voters: this.#o.voters,
-      log,
-      wal,
-      transport: { send: (_to, _group, message, ranges) => this.#send(message, ranges) },
-      clock,
-      random: random.fork(),
-      knobs: { raft: plan.raft, tickMs: TICK_MS, replicaLagMsMax: 10_000 },
-      durability: () => plan.durability,
-      events: this.#events(),
-      mutant: this.#o.mutant,
-    });
-    const from = formatPosition(log.logStart);
-    world.note(`start ${this.nodeId} with ${from}..${formatPosition(log.logEnd)}`);
-    this.#o.network.join(this);
+    const nowMs = this.#clock.monotonicMs();
+    this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, nowMs);
+    this.#majority = new Majority(this.#o.voters.length, plan.raft);
+    this.#shard = this.#makeShard(wal);
+    this.#lastEnd = 'killed';
+    for (const watch of this.watches) this.#open(watch, undefined);
+    network.join(this);
     this.#tickLater();
-    this.turn(() => undefined);
+    this.turn(nothing);
+    return true;
   }
 
-  /** As the broker does, a folder that seems to be another topic's is moved aside. */
-  #openLog(wal: Wal, clock: Clock, isPageCacheLost: boolean, isCleanStop: boolean): PartitionLog {
-    const { plan, group, world } = this.#o;
-    const { disk } = this;
-    const directory = `${DIRECTORY}/sim-0`;
-    const { durability, segmentBytes } = plan;
-    const config = { ...DEFAULT_LOG_CONFIG, durability, segmentBytes, indexIntervalBytes: 64 };
-    const options = { disk, directory, ...group, config, wal, clock };
+  #makeShard(wal: Wal): Shard {
+    const { plan, random, mutant } = this.#o;
+    return new Shard({
+      self: this.id,
+      directory: DIRECTORY,
+      disk: this.disk,
+      wal,
+      transport: {
+        send: (_to, group, message, ranges) => this.#send(group, message, ranges),
+      },
+      clock: this.#clock,
+      random: random.fork(),
+      knobs: { raft: plan.raft, tickMs: TICK_MS, replicaLagMsMax: 10_000 },
+      logger: branchLogger(this.#o.world, this.nodeId),
+      isCleanStop: this.#lastEnd === 'clean',
+      isPageCacheLost: this.#lastEnd === 'power',
+      freeBytesMin: 1,
+      producerExpirationMs: Number.MAX_SAFE_INTEGER,
+      retentionCheckMs: plan.log.retentionCheckMs,
+      onLeadership: nothing,
+      onDamaged: (group, from) => this.#reopen(group, from),
+      wantTurn: nothing,
+      mutant: mutant?.inSource,
+    });
+  }
+
+  /** As the broker does: a foreign folder is moved aside, what cannot be opened is tried again. */
+  #open(watch: ReplicaWatch, suspectFrom: number | undefined): void {
+    const { plan, world, voters } = this.#o;
+    const shard = this.#shard;
+    if (shard === null) return;
+    const { key } = watch.group;
+    const spec = { ...specOf(plan, key, voters), suspectFrom };
     try {
-      return PartitionLog.open({ ...options, isCleanStop, isPageCacheLost });
+      watch.opened(shard.open(spec));
     } catch (error) {
-      if ((error as { code?: string }).code !== 'DIRECTORY_FOREIGN') throw error;
-      world.branch('moved-aside');
-      moveAside(disk, directory);
-      return PartitionLog.open({ ...options, isCleanStop, isPageCacheLost });
+      if (!isDiskTrouble(error)) throw error;
+      if ((error as { code?: string }).code === 'DIRECTORY_FOREIGN') {
+        world.branch('moved-aside');
+        moveAside(this.disk, shard.folderOf(TOPIC, key.partition));
+        return this.#open(watch, suspectFrom);
+      }
+      world.branch('open-failed');
+      const { life } = this;
+      world.after(OPEN_AGAIN_MS, () => {
+        if (life === this.life) this.turn(() => this.#open(watch, suspectFrom));
+      });
     }
+  }
+
+  #reopen(group: GroupKey, from: number): void {
+    const watch = this.watches[group.partition];
+    if (watch === undefined) return;
+    this.#o.world.branch('damage-found');
+    watch.spoil(false);
+    this.#shard?.close(group);
+    watch.closed();
+    this.#open(watch, from);
   }
 
   /** The process ends; `keep` says what of the disk's unsynced work survives. */
   crash(keep: Keep, random: Prng): void {
     if (!this.isUp) return;
     this.#o.world.note(`crash ${this.nodeId} ${keep}`);
-    this.#durableEnd = this.durableEnd;
     this.#end();
+    this.#lastEnd = keep === 'all' ? 'killed' : 'power';
     this.disk.crash(keep, random);
   }
 
-  stopCleanly(): void {
-    if (!this.isUp) return;
-    this.replica?.close();
-    this.log?.closeCleanly();
-    this.#wal?.closeCleanly();
-    this.#durableEnd = this.durableEnd;
+  /** False when the disk did not let it. */
+  stopCleanly(): boolean {
+    if (!this.isUp) return false;
+    let isClean = true;
+    try {
+      this.#shard?.closeAll();
+      this.#wal?.closeCleanly();
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      isClean = false;
+    }
+    isClean &&= !this.disk.isDead;
     this.#end();
-    // A clean end leaves nothing to chance: everything was synced.
+    this.#lastEnd = isClean ? 'clean' : 'killed';
     this.disk.crash('all', this.#o.random);
+    return isClean;
+  }
+
+  /** A new disk, under the name that the founders gave or under another one. */
+  wipe(directoryId: string): void {
+    for (const watch of this.watches) watch.spoil(true);
+    this.isStranger ||= directoryId !== this.id.directoryId;
+    this.id = { nodeId: this.nodeId, directoryId };
+    this.disk = this.#newDisk();
+    this.isDamaged = false;
+  }
+
+  #newDisk(): MemoryDisk {
+    const { plan, world, random } = this.#o;
+    const { syncMsMin, syncMsMax } = plan;
+    const disk: MemoryDisk = new MemoryDisk({
+      root: DIRECTORY,
+      schedule: (run) => {
+        const { life } = this;
+        // Mostly quick, sometimes very slow; at once when the time of faults is over.
+        const spread = random.float() ** 3 * (syncMsMax - syncMsMin);
+        world.after(syncMsMin + spread * this.diskSlowness, () => {
+          if (life === this.life && disk === this.disk) this.turn(run);
+        });
+      },
+    });
+    return disk;
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = this.isUp;
   }
 
+  /** The timers come first, then what waits in the sockets. */
   resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
+    if (!this.isPaused) return;
+    this.isPaused = false;
     const { life } = this;
+    this.#tick();
     for (const run of this.#backlog.splice(0)) if (life === this.life) this.turn(run);
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused;
+  setClockRate(rate: number): void {
+    this.#clock.setRate(rate);
   }
 
-  onMessage(message: RaftMessage, payload: Buffer): void {
-    this.turn(() => this.replica?.receive(message, payload, 0));
-  }
-
-  onLinkUp(nodeId: number): void {
-    this.turn(() => this.replica?.onLinkUp(nodeId));
-  }
-
-  onLinkDown(nodeId: number): void {
-    this.turn(() => this.replica?.onLinkDown(nodeId));
-  }
-
-  /** Appends a batch and says later how it ended; at once when it was refused. */
-  produce(batch: Buffer, records: number, done: (how: ProduceEnd, offset: number) => void): void {
+  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void {
     this.turn(() => {
-      const { replica } = this;
-      if (replica === null || !replica.mayAppend) return done('refused', -1);
-      let offset: number;
-      try {
-        offset = replica.append(batch, 0, batch.length);
-      } catch {
-        this.#o.world.branch('append-refused');
-        return done('refused', -1);
-      }
-      const epoch = replica.leaderEpoch;
-      this.#waiters.push({ end: offset + records, epoch, done: (how) => done(how, offset) });
+      this.#majority.heard(message.from.nodeId);
+      const watch = this.watches[group.partition] as ReplicaWatch;
+      const before = watch.term;
+      this.#shard?.receive(group, message, payload, 0);
+      const isUnchanged = message.type !== 'pre-vote' || watch.term === before;
+      if (!isUnchanged) throw new Violation('R14', `a pre-vote changes the term of ${this.nodeId}`);
     });
   }
 
-  /** ListOffsets(latest) with a leadership check that began after the question (R13). */
-  askLatest(): void {
+  onLink(nodeId: number, isUp: boolean): void {
+    this.turn(() => (isUp ? this.#shard?.linkUp(nodeId) : this.#shard?.linkDown(nodeId)));
+  }
+
+  /** Bits flipped here, and the scrub has not been everywhere since, or waits for a repair. */
+  mayBeRotten(group: number): boolean {
+    const scrub = this.partition(group)?.log.scrub;
+    return this.isDamaged && (scrub === undefined || !scrub.isDone || scrub.finding !== null);
+  }
+
+  /** A client's request; `answer` is called once, with null when the process ends before. */
+  produce(group: number, batch: SentBatch, timeoutMs: number, answer: Answer): void {
+    const { world } = this.#o;
+    if (!this.isUp) return answer(null);
+    const request = this.#requests.add(answer);
     this.turn(() => {
-      const { replica } = this;
-      if (replica === null || !replica.isServing) return;
-      const before = this.#o.checker.ackedEnd;
-      const { leaderEpoch } = replica;
-      replica.confirmLeadership((isConfirmed) => {
-        if (!isConfirmed || !replica.isServing || replica.leaderEpoch !== leaderEpoch) return;
-        this.#o.world.branch('latest-confirmed');
-        this.#o.checker.onLatest(this.nodeId, before, replica.highWatermark);
+      const partition = this.partition(group);
+      if (partition === null) return this.#requests.finish(request, null);
+      const { bytes } = batch;
+      world.trace(() => `node ${this.nodeId} takes ${batch.producerId}/${batch.baseSequence}`);
+      partition.produce(bytes, 0, bytes.length, { acks: -1, timeoutMs }, (outcome) => {
+        const { leaderEpoch } = partition.replica;
+        this.tell(() => {
+          if (outcome.error === null) {
+            this.#o.groups[group]?.history.onAck(batch, outcome.baseOffset, leaderEpoch);
+          }
+          this.#requests.finish(request, outcome);
+        });
       });
     });
   }
 
-  proposeTrim(offset: number): void {
-    this.turn(() => {
-      const { replica } = this;
-      if (replica === null || offset > replica.highWatermark) return;
-      if (replica.proposeLogStart(offset)) this.#o.world.branch('trim-proposed');
-    });
-  }
-
-  transfer(): void {
-    this.turn(() => {
-      if (this.replica?.transferLeadership() === true) this.#o.world.branch('transfer-begun');
-    });
+  /** Something a client hears; judged when the turn is over, unheard when the process is dead. */
+  tell(how: () => void): void {
+    this.#told.push(how);
   }
 
   /** One turn of the loop: the clock first, then the event, then everything it caused. */
   turn(run: () => void): void {
     if (!this.isUp) return;
-    if (this.#isPaused) {
+    if (this.isPaused) {
       this.#backlog.push(run);
       return;
     }
-    const { replica } = this;
-    if (this.#gap.look(this.#o.world.nowMs)) {
+    const shard = this.#shard as Shard;
+    if (this.#gap.look(this.#clock.monotonicMs())) {
       this.#o.world.branch('gap');
-      replica?.resumedAfterGap();
+      shard.resumedAfterGap();
     }
     run();
-    for (let i = 0; i < 100 && replica?.isDirty === true; i++) {
-      replica.drain();
-      this.#afterDrain(replica);
-    }
-    if (replica !== null) this.#afterDrain(replica);
+    shard.turn();
+    if (this.disk.isDead) return this.#dieInWrite();
+    for (const watch of this.watches) watch.look();
+    if (this.#told.length === 0) return;
+    for (const tell of this.#told.splice(0)) tell();
   }
 
-  #afterDrain(replica: Replica): void {
-    const { checker } = this.#o;
-    if (replica.failure !== null || this.log === null) return;
-    const isLeader = replica.role === 'leader';
-    const term = replica.leaderEpoch;
-    if (isLeader && this.#ledTerm !== term) {
-      checker.onLeader(this, term);
-      this.#ledTerm = term;
-    } else if (!isLeader) this.#ledTerm = -1;
-    const commit = replica.commitPosition;
-    if (comparePositions(commit, this.#committed) > 0) {
-      const from = this.#committed;
-      this.#committed = commit;
-      checker.onCommit(this, from, commit, term, isLeader, this.#o.others());
-    }
-    this.#settle(replica, isLeader);
-    this.#moveLogStart(this.log);
-  }
-
-  #moveLogStart(log: PartitionLog): void {
-    if (this.#trimTo <= log.logStartOffset) return;
-    try {
-      log.setLogStart(this.#trimTo);
-    } catch (error) {
-      // The disk is full: the next turn tries again.
-      if ((error as { code?: string }).code !== 'STORAGE_FULL') throw error;
-    }
-  }
-
-  #settle(replica: Replica, isLeader: boolean): void {
-    const waiters = this.#waiters;
-    if (waiters.length === 0) return;
-    this.#waiters = [];
-    for (const waiter of waiters) {
-      if (!isLeader || waiter.epoch !== replica.leaderEpoch) waiter.done('unknown');
-      else if (waiter.end <= replica.highWatermark) waiter.done('acked');
-      else this.#waiters.push(waiter);
-    }
+  /** The process was killed in the middle of a write of this turn: nothing of it was ever said. */
+  #dieInWrite(): void {
+    const { world, random } = this.#o;
+    this.#told = [];
+    world.fault('killed-in-write');
+    this.crash('all', random);
   }
 
   #end(): void {
     this.isUp = false;
     this.life++;
-    this.replica?.close();
-    this.replica = null;
-    this.log = null;
+    for (const watch of this.watches) watch.closed();
+    this.#shard = null;
     this.#wal = null;
-    this.#isPaused = false;
+    this.isPaused = false;
     this.#backlog = [];
-    this.#trimTo = 0;
-    this.#ledTerm = -1;
-    for (const waiter of this.#waiters.splice(0)) waiter.done('unknown');
+    this.#told = [];
+    this.#requests.drop();
     this.#o.network.leave(this.nodeId);
   }
 
   #tickLater(): void {
     const { life } = this;
-    this.#o.world.after(this.#tickMs, () => {
+    this.#o.world.after(TICK_MS / this.#clock.rate, () => {
       if (life !== this.life) return;
-      this.turn(() => {
-        this.#wal?.tick();
-        this.replica?.tick();
-      });
+      if (!this.isPaused) this.#tick();
       this.#tickLater();
     });
   }
 
-  #send(message: RaftMessage, ranges: readonly LogRange[]): boolean {
-    const parts = ranges.map((range) =>
-      this.disk.readFd(range.fd, range.filePosition, range.length),
-    );
-    const { checker, network } = this.#o;
+  #tick(): void {
+    this.turn(() => {
+      this.#shard?.tick();
+      this.#majority.tick();
+    });
+    for (const watch of this.watches) {
+      if (this.isUp && !this.#majority.mayLead(watch)) {
+        throw new Violation('R14', `node ${this.nodeId} leads on without a majority`);
+      }
+    }
+  }
+
+  #send(group: GroupKey, message: RaftMessage, ranges: readonly LogRange[]): boolean {
+    // A dead process says nothing.
+    if (this.disk.isDead) return true;
+    const { network, groups } = this.#o;
+    const payload = readRanges(this.disk, ranges, this.#o.world);
+    if (payload === null) return false;
     if (message.type === 'voted' && message.isGranted) {
+      const { checker } = groups[group.partition] as SimGroup;
+      if (this.isStranger) throw new Violation('R12', `stranger ${this.nodeId} votes`);
       checker.onVote(this.nodeId, message.term, message.to.nodeId);
     }
-    const isSent = network.send(message, Buffer.concat(parts));
+    const isSent = network.send(group, message, payload);
     this.#o.onSent(this, message);
     return isSent;
   }
+}
 
-  #events() {
-    const { world } = this.#o;
-    return {
-      onRole: () => undefined,
-      onCommitted: () => undefined,
-      onAppended: () => undefined,
-      onTruncated: () => world.branch('truncated'),
-      onReset: () => world.branch('reset'),
-      onMarkCommitted: (mark: { kind: string; logStartOffset?: number }) => {
-        if (mark.kind === 'log-start')
-          this.#trimTo = Math.max(this.#trimTo, mark.logStartOffset ?? 0);
-      },
-      onDirty: () => undefined,
-      onEvent: (event: { kind: string }) => {
-        world.branch(event.kind);
-        world.note(`${this.nodeId} ${event.kind}`);
-      },
-      onFailed: (error: Error) => this.#onFailed(error),
-    };
-  }
-
-  #onFailed(error: Error): void {
-    if (error instanceof Violation) throw error;
-    const { code } = error as { code?: string };
-    if (code !== 'STORAGE_FAILED')
-      throw new Violation('assert', `node ${this.nodeId}: ${error.stack}`);
-    this.#o.world.branch('disk-failed');
-    this.hasDiskFailed = true;
-  }
+function nothing(): void {
+  // Nobody needs to hear of it.
 }

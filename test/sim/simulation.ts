@@ -1,20 +1,24 @@
 /**
- * Runs one seed: makes the plan, lets the faults happen to a cluster under load, heals it, demands
- * progress in bounded time, and reads everything back.
+ * Runs one plan: lets the faults happen to a cluster under load, heals a majority of it and demands
+ * progress in bounded time, heals the rest, and reads everything back.
  */
 import type { VoterId } from '#src/base/group.js';
 import { isSamePosition } from '#src/base/position.js';
 import { Prng } from '#src/base/prng.js';
-import { crc32c } from '#src/native/crc32c.js';
-import type { RaftMutant } from '#src/raft/raft-config.js';
-import { encodeBatch } from '#src/records/batch.js';
-import type { Keep, MemoryDisk } from '../log/memory-disk.js';
-import { Checker, type Witness } from './checker.js';
+import { Batches } from './batches.js';
+import { Checker } from './checker.js';
+import { readBack } from './final-read.js';
+import { History } from './history.js';
+import { Injector } from './injector.js';
+import type { SimMutant } from './mutant.js';
 import { Network } from './network.js';
-import { type Fault, makePlan, type Plan } from './plan.js';
-import { crcOf, readLog } from './log-watch.js';
-import { SimNode } from './sim-node.js';
-import { Violation, World } from './world.js';
+import { TOPIC_ID } from './node-config.js';
+import type { Plan } from './plan.js';
+import type { Operation } from './plan-load.js';
+import { SimProducer } from './producer.js';
+import { SimReader } from './reader.js';
+import { type SimGroup, SimNode } from './sim-node.js';
+import { type Counts, Violation, World } from './world.js';
 
 export type SimResult = {
   readonly seed: number;
@@ -23,323 +27,276 @@ export type SimResult = {
   readonly events: number;
   readonly acked: number;
   readonly hash: number;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly branches: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Counts>;
+  readonly branches: Readonly<Counts>;
 };
 
-export type SimOptions = {
-  readonly mutant?: RaftMutant | undefined;
-  readonly isTraced?: boolean;
-};
+export type SimOptions = { readonly mutant?: SimMutant | undefined; readonly isTraced?: boolean };
 
-const GROUP = { topicId: 'c2ltdWxhdGVkdG9waWNpZA', partition: 0 };
 /** L1: acks flow again this long after a majority is connected. */
 const PROGRESS_MS = 10_000;
 const PROGRESS_ACKS = 3;
+const PROGRESS_PRODUCE_MS = 60;
 /** Every replica has everything this long after the load ended, even one append at a time. */
 const SETTLE_MS = 120_000;
-const ASK_MS = 90;
+const LOOK_MS = 180;
 
-function isSound(disk: MemoryDisk): boolean {
-  return disk.capacityBytes > 0 && disk.failSync === null;
-}
-
-export function simulate(seed: number, options: SimOptions = {}): SimResult {
-  const simulation = new Simulation(makePlan(seed), options);
+export function simulate(plan: Plan, options: SimOptions = {}): SimResult {
+  const simulation = new Simulation(plan, options);
   let violation: Error | null = null;
   try {
     simulation.run();
   } catch (error) {
     violation = error instanceof Error ? error : new Error(String(error));
   }
-  const { world, checker } = simulation;
+  const { world } = simulation;
   return {
-    seed,
+    seed: plan.seed,
     violation,
     simulatedMs: world.nowMs,
     events: world.events,
-    acked: checker.acked,
+    acked: simulation.acked,
     hash: world.hash,
     faults: world.faults,
     branches: world.branches,
   };
 }
 
-export class Simulation {
-  readonly world: World;
-  readonly checker: Checker;
-  readonly #plan: Plan;
-  readonly #network: Network;
-  readonly #nodes: SimNode[];
-  readonly #random: Prng;
-  readonly #load: Prng;
-  #armed: (Fault & { kind: 'power-after' })[] = [];
-  #isHealed = false;
-  #isLoadOver = false;
-  #nextBatch = 0;
-  #trimmedTo = 0;
+/** The broken invariant; what no checker threw is named after its kind. */
+export function invariantOf(error: Error): string {
+  return error instanceof Violation ? error.invariant : error.name;
+}
 
-  constructor(plan: Plan, options: SimOptions) {
+class Simulation {
+  readonly world: World;
+  readonly #plan: Plan;
+  readonly #nodes: SimNode[];
+  readonly #groups: SimGroup[];
+  readonly #producers: SimProducer[][];
+  readonly #readers: SimReader[];
+  readonly #injector: Injector;
+  readonly #random: Prng;
+  #isLoadOver = false;
+  #healed: readonly SimNode[] = [];
+
+  constructor(plan: Plan, { mutant, isTraced }: SimOptions) {
+    const world = new World(isTraced);
     this.#plan = plan;
-    this.world = new World(options.isTraced);
+    this.world = world;
     // One seed, one stream a purpose: a fault more does not change the load.
     const random = new Prng(plan.seed ^ 0x5eed);
     this.#random = random.fork();
-    this.#load = random.fork();
-    this.#network = new Network(this.world, random.fork(), plan.network);
-    this.checker = new Checker(this.world, plan.nodes, GROUP);
+    const network = new Network(world, random.fork(), plan.network);
+    const sent = new Batches();
+    this.#groups = Array.from({ length: plan.groups }, (_, index) => {
+      const checker = new Checker(world, plan.nodes, `group ${index}`, sent);
+      const key = { topicId: TOPIC_ID, partition: index };
+      return { index, key, checker, history: new History(checker, world) };
+    });
+    const groups = this.#groups;
     const voters: VoterId[] = [];
     for (let i = 1; i <= plan.nodes; i++) voters.push({ nodeId: i, directoryId: `directory-${i}` });
-    this.#nodes = voters.map(
-      (id) =>
-        new SimNode({
-          id,
-          voters,
-          group: GROUP,
-          plan,
-          world: this.world,
-          network: this.#network,
-          checker: this.checker,
-          random: random.fork(),
-          mutant: options.mutant,
-          others: (): readonly Witness[] => this.#nodes,
-          onSent: (node, message) => this.#onSent(node, message.type),
-        }),
-    );
+    const onSent = (node: SimNode, { type }: { type: string }): void =>
+      this.#injector.onSent(node, type);
+    this.#nodes = voters.map((id) => {
+      const others = (): readonly SimNode[] => this.#nodes;
+      const shared = { voters, groups, plan, world, network, mutant, others, onSent };
+      return new SimNode({ ...shared, id, random: random.fork() });
+    });
+    const keepsIdentity = mutant?.keepsIdentity ?? false;
+    const nodes = this.#nodes;
+    this.#injector = new Injector({ world, random: random.fork(), network, nodes, keepsIdentity });
+    this.#readers = groups.map((group) => new SimReader(group, world));
+    this.#producers = groups.map((group) => this.#makeProducers(group, sent, random));
+  }
+
+  #makeProducers(group: SimGroup, sent: Batches, random: Prng): SimProducer[] {
+    const { world } = this;
+    const { clients: knobs } = this.#plan;
+    const find = (): SimNode => this.#findLeader(group.index);
+    return Array.from({ length: knobs.producers }, (_, i) => {
+      const producerId = 1_000 + group.index * 100 + i;
+      const shared = { group: group.index, producerId, knobs, world, sent, find };
+      return new SimProducer({ ...shared, random: random.fork(), checker: group.checker });
+    });
+  }
+
+  get acked(): number {
+    return this.#groups.reduce((sum, { history }) => sum + history.acked, 0);
   }
 
   run(): void {
     const { world } = this;
     const plan = this.#plan;
-    for (const node of this.#nodes) world.at(0, () => node.start(false, false));
-    for (const { atMs, fault } of plan.faults) world.at(atMs, () => this.#inject(fault));
-    this.#produceLater();
-    this.#askLater();
+    for (const node of this.#nodes) world.at(0, () => node.start());
+    this.#faultLater(0);
+    this.#operateLater(0);
+    this.#lookLater();
     world.runUntil(plan.faultsUntilMs);
-    this.#heal();
-    const target = this.checker.acked + PROGRESS_ACKS;
-    const deadlineMs = world.nowMs + PROGRESS_MS;
-    world.runUntil(deadlineMs, () => this.checker.acked >= target);
-    if (this.checker.acked < target) throw new Violation('L1', this.#describe());
+    const lucky = this.#luckyNodes();
+    this.#heal(lucky);
+    const hasProgress = this.#demandProgress();
+    if (lucky.length < this.#nodes.length) {
+      world.branch('minority-healed-later');
+      this.#heal(this.#nodes);
+    }
+    // Too many that are unsure of what they held need all voters; without a wiped one all are here.
+    if (!hasProgress && !this.#demandProgress()) return;
     this.#isLoadOver = true;
     world.runUntil(world.nowMs + SETTLE_MS, () => this.#hasSettled);
-    this.#readBack();
+    if (!this.#hasSettled) throw new Violation('L3', this.#describe());
+    for (const group of this.#groups) readBack(group, this.#voters, this.#random);
+  }
+
+  #heal(lucky: readonly SimNode[]): void {
+    this.#healed = lucky;
+    this.#injector.heal(lucky);
+  }
+
+  /** A majority that lost nothing, drawn at random; all when only a majority is to be healed. */
+  #luckyNodes(): readonly SimNode[] {
+    const nodes = this.#nodes;
+    if (!this.#plan.isMajorityHealed) return nodes;
+    const sound = nodes.filter((node) => !node.isStranger && !node.isDamaged);
+    const wanted = (nodes.length >> 1) + 1;
+    for (let i = sound.length - 1; i > 0; i--) {
+      const j = this.#random.int(0, i + 1);
+      [sound[i], sound[j]] = [sound[j] as SimNode, sound[i] as SimNode];
+    }
+    return sound.slice(0, wanted);
+  }
+
+  /** False when more than f replicas have lost, or may have lost, what they held. */
+  #demandProgress(): boolean {
+    const { world } = this;
+    for (const { index, history } of this.#groups) {
+      const target = history.acked + PROGRESS_ACKS;
+      const submit = (): void => {
+        if (history.acked >= target) return;
+        this.#producers[index]?.[0]?.submit(1, 8);
+        world.after(PROGRESS_PRODUCE_MS, submit);
+      };
+      submit();
+      world.runUntil(world.nowMs + PROGRESS_MS, () => history.acked >= target);
+      if (history.acked >= target) continue;
+      const isTooMany = this.#isTooManyForgotten(index);
+      if (!isTooMany) throw new Violation('L1', this.#describe());
+      world.branch('too-many-forgot');
+      return false;
+    }
+    return true;
+  }
+
+  /** A power cut leaves some unsure of what they held: without a sure majority all must come. */
+  #isTooManyForgotten(group: number): boolean {
+    const isSure = (node: SimNode): boolean =>
+      !node.isStranger && node.partition(group)?.replica.isForgetful === false;
+    const isComplete = this.#voters.length === this.#nodes.length;
+    const isAllHere = isComplete && this.#healed.length === this.#nodes.length;
+    return !isAllHere && this.#healed.filter(isSure).length <= this.#nodes.length >> 1;
+  }
+
+  get #voters(): readonly SimNode[] {
+    return this.#nodes.filter((node) => !node.isStranger);
   }
 
   get #hasSettled(): boolean {
-    const [first] = this.#nodes;
-    return this.#nodes.every(({ replica }) => {
-      const end = first?.replica?.logEnd;
-      if (replica === null || end === undefined) return false;
-      return isSamePosition(replica.commitPosition, end) && isSamePosition(replica.logEnd, end);
+    return this.#groups.every(({ index }) => {
+      const end = this.#voters[0]?.partition(index)?.replica.logEnd;
+      return this.#voters.every((node) => {
+        const { replica, log } = node.partition(index) ?? {};
+        if (replica === undefined || log === undefined || end === undefined) return false;
+        if (!log.scrub.isDone || log.scrub.finding !== null) return false;
+        return isSamePosition(replica.commitPosition, end) && isSamePosition(replica.logEnd, end);
+      });
     });
   }
 
-  #heal(): void {
-    this.#isHealed = true;
-    this.#armed = [];
-    this.world.note('heal');
-    this.#network.calm();
-    for (const node of this.#nodes) {
-      node.diskSlowness = 0;
-      node.disk.capacityBytes = Number.MAX_SAFE_INTEGER;
-      node.disk.failSync = null;
-      node.resume();
-      if (!node.isUp) node.start(false, false);
-    }
+  #faultLater(index: number): void {
+    const timed = this.#plan.faults[index];
+    if (timed === undefined) return;
+    this.world.at(timed.atMs, () => {
+      this.#injector.inject(timed.fault);
+      this.#faultLater(index + 1);
+    });
   }
 
-  #inject(fault: Fault): void {
-    if (this.#isHealed) return;
-    const { world } = this;
-    switch (fault.kind) {
-      case 'kill':
-        return this.#crash(this.#node(fault.node), 'all', fault.downMs);
-      case 'power':
-        return this.#crash(this.#node(fault.node), fault.keep, fault.downMs);
-      case 'kill-all':
-        for (const node of this.#nodes) this.#crash(node, 'all', fault.downMs);
+  #operateLater(index: number): void {
+    const timed = this.#plan.operations[index];
+    if (timed === undefined) return;
+    this.world.at(timed.atMs, () => {
+      if (!this.#isLoadOver) this.#operate(timed.operation);
+      this.#operateLater(index + 1);
+    });
+  }
+
+  #operate(operation: Operation): void {
+    const { group } = operation;
+    switch (operation.kind) {
+      case 'produce': {
+        const { producer, records, bytes } = operation;
+        this.#producers[group]?.[producer]?.submit(records, bytes);
         return;
-      case 'power-all':
-        for (const node of this.#nodes) this.#crash(node, fault.keep, fault.downMs);
+      }
+      case 'bump':
+        this.#producers[group]?.[operation.producer]?.bump();
         return;
-      case 'power-after':
-        this.#armed.push(fault);
+      case 'ask':
+        this.#readers[group]?.ask(this.#findLeader(group));
         return;
-      case 'restart-cleanly':
-        return this.#restartCleanly(this.#node(fault.node), fault.downMs);
-      case 'transfer':
-        world.fault('transfer');
-        this.#nodes.find((node) => node.isLeading)?.transfer();
+      case 'fetch':
+        this.#readers[group]?.fetch(this.#findLeader(group), operation.bytes, operation.at);
         return;
       case 'trim':
-        return this.#trim();
-      default:
-        return this.#injectForAWhile(fault);
+        return this.#trim(group, operation.to);
     }
   }
 
-  #injectForAWhile(fault: Extract<Fault, { forMs: number }>): void {
-    const { world } = this;
-    world.fault(fault.kind);
-    switch (fault.kind) {
-      case 'pause': {
-        const node = this.#node(fault.node);
-        node.pause();
-        world.after(fault.forMs, () => node.resume());
-        return;
-      }
-      case 'cut':
-        this.#network.cut(fault.to, fault.from);
-        this.#network.cut(fault.from, fault.to);
-        break;
-      case 'cut-one-way':
-        this.#network.cut(fault.from, fault.to);
-        break;
-      case 'isolate':
-        for (const node of this.#nodes) {
-          this.#network.cut(fault.node, node.nodeId);
-          this.#network.cut(node.nodeId, fault.node);
-        }
-        break;
-      case 'slow-net':
-        this.#network.slowDown(fault.factor);
-        break;
-      case 'slow-disk': {
-        const node = this.#node(fault.node);
-        node.diskSlowness = fault.factor;
-        world.after(fault.forMs, () => {
-          if (!this.#isHealed) node.diskSlowness = 1;
-        });
-        return;
-      }
-      case 'failing-disk': {
-        const { disk } = this.#node(fault.node);
-        disk.failSync = /./;
-        world.after(fault.forMs, () => {
-          disk.failSync = null;
-        });
-        return;
-      }
-      case 'full-disk': {
-        const { disk } = this.#node(fault.node);
-        disk.capacityBytes = 0;
-        world.after(fault.forMs, () => {
-          disk.capacityBytes = Number.MAX_SAFE_INTEGER;
-        });
-        return;
-      }
-    }
-    world.after(fault.forMs, () => this.#network.heal());
-  }
-
-  #crash(node: SimNode, keep: Keep, downMs: number): void {
-    if (!node.isUp) return;
-    this.world.fault(keep === 'all' ? 'kill' : 'power');
-    node.crash(keep, this.#random);
-    this.#startLater(node, keep !== 'all', false, downMs);
-  }
-
-  #restartCleanly(node: SimNode, downMs: number): void {
-    // A full disk or a failed one leaves no clean stop.
-    if (!node.isUp || node.isPaused || node.hasDiskFailed || !isSound(node.disk)) return;
-    this.world.fault('clean-restart');
-    node.stopCleanly();
-    this.#startLater(node, false, true, downMs);
-  }
-
-  #startLater(node: SimNode, isPageCacheLost: boolean, isClean: boolean, downMs: number): void {
-    const { life } = node;
-    const start = (): void => {
-      if (node.isUp || node.life !== life) return;
-      // A write-ahead log cannot be made on a full disk: as an operator would, wait.
-      if (!isSound(node.disk)) this.world.after(100, start);
-      else node.start(isPageCacheLost, isClean);
-    };
-    this.world.after(this.#random.int(1, downMs + 1), start);
-  }
-
-  #trim(): void {
-    const leader = this.#nodes.find((node) => node.isServing);
-    const highWatermark = leader?.replica?.highWatermark ?? 0;
-    if (leader === undefined || highWatermark < 2) return;
-    this.world.fault('trim');
-    const offset = this.#random.int(1, highWatermark + 1);
-    this.#trimmedTo = Math.max(this.#trimmedTo, offset);
-    leader.proposeTrim(offset);
-  }
-
-  /** Armed faults: the power goes while what was said is not yet on the disk. */
-  #onSent(node: SimNode, type: string): void {
-    const index = this.#armed.findIndex(
-      (fault) => fault.node === node.nodeId && fault.message === type,
-    );
-    const fault = this.#armed[index];
-    if (fault === undefined) return;
-    this.#armed.splice(index, 1);
-    this.world.after(0, () => this.#crash(node, fault.keep, fault.downMs));
-  }
-
-  #produceLater(): void {
-    const { produceMs, recordsMax } = this.#plan;
-    this.world.after(this.#load.float() * 2 * produceMs, () => {
-      const records = this.#load.int(1, recordsMax + 1);
-      const leaders = this.#nodes.filter((node) => node.isLeading);
-      const node = this.#load.pick(leaders.length > 0 ? leaders : this.#nodes);
-      if (node.isUp && !this.#isLoadOver) this.#produce(node, records);
-      this.#produceLater();
+  #trim(group: number, part: number): void {
+    const node = this.#findLeader(group);
+    node.turn(() => {
+      const partition = node.partition(group);
+      if (partition === null) return;
+      const { highWatermark } = partition.replica;
+      const offset = Math.ceil(part * highWatermark);
+      if (offset <= partition.log.logStartOffset) return;
+      if (partition.replica.proposeLogStart(offset)) this.world.branch('trim-proposed');
     });
   }
 
-  #produce(node: SimNode, records: number): void {
-    const value = Buffer.from(`batch ${this.#nextBatch++}`);
-    const inputs = Array.from({ length: records }, () => ({ key: null, value, timestamp: 0 }));
-    const batch = encodeBatch({ records: inputs }, crc32c);
-    node.produce(batch, records, (how, offset) => {
-      this.world.branch(`produce-${how}`);
-      if (how === 'acked') this.checker.onAck(offset, records, crcOf(batch, 0));
-    });
-  }
-
-  #askLater(): void {
-    this.world.after(this.#load.float() * 2 * ASK_MS, () => {
-      const serving = this.#nodes.filter((node) => node.isServing);
-      if (serving.length > 0) this.#load.pick(serving).askLatest();
-      for (const node of this.#nodes) this.#maybeReplaceDisk(node);
-      this.#askLater();
-    });
-  }
-
-  #maybeReplaceDisk(node: SimNode): void {
-    if (node.isUp && node.hasDiskFailed) this.#crash(node, 'none', 500);
-  }
-
-  /** Every replica, read to its end, holds every acknowledged batch. */
-  #readBack(): void {
+  /** Mostly the newest leader; sometimes one of long ago, or nobody. */
+  #findLeader(group: number): SimNode {
+    let found: SimNode | null = null;
+    let term = -1;
     for (const node of this.#nodes) {
-      const { log, replica } = node;
-      if (log === null || replica === null)
-        throw new Violation('L3', `node ${node.nodeId} is down`);
-      const crcs = new Map<number, number>();
-      for (const entry of readLog(node.disk, log)) {
-        if (entry.isBatch) crcs.set(entry.baseOffset, entry.content);
-      }
-      this.checker.onFinalRead(node.nodeId, replica.highWatermark, log.logStartOffset, crcs);
+      if (!node.isLeading(group)) continue;
+      const { leaderEpoch = -1 } = node.partition(group)?.replica ?? {};
+      const isNewer = leaderEpoch > term;
+      if (isNewer || this.#random.chance(0.2)) found = node;
+      term = Math.max(term, leaderEpoch);
     }
+    return found === null || this.#random.chance(0.03) ? this.#random.pick(this.#nodes) : found;
+  }
+
+  #lookLater(): void {
+    this.world.after(LOOK_MS, () => {
+      this.#injector.lookAfter();
+      this.#lookLater();
+    });
   }
 
   #describe(): string {
     const nodes = this.#nodes.map((node) => {
-      const { replica } = node;
-      if (replica === null) return `${node.nodeId} down`;
-      const flag = replica.isForgetful ? ' forgetful' : '';
-      const { role, leaderEpoch, failure } = replica;
-      return `${node.nodeId} ${role} t${leaderEpoch}${flag} ${failure ?? ''}`;
+      const states = node.watches.map(({ partition }) => {
+        if (partition === null) return 'closed';
+        const { replica } = partition;
+        const flag = replica.isForgetful ? ' forgetful' : '';
+        const { offset, marks } = replica.logEnd;
+        const what = `${replica.role} t${replica.leaderEpoch}${flag} ends ${offset}+${marks}`;
+        return replica.failure === null ? what : `${what} ${replica.failure.message}`;
+      });
+      return `${node.nodeId} ${node.isUp ? states.join(', ') : 'down'}`;
     });
-    return `no progress within ${PROGRESS_MS} ms: ${nodes.join('; ')}`;
-  }
-
-  #node(nodeId: number): SimNode {
-    return this.#nodes[nodeId - 1] as SimNode;
+    return nodes.join('; ');
   }
 }

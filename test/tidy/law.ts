@@ -113,6 +113,8 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'src/broker/broker.ts': 460,
   // One writer, one noun: what it keeps together is the log's only mutable state.
   'src/log/partition-log.ts': 450,
+  // A file and its two indexes grow and are cut together.
+  'src/log/segment.ts': 410,
   'src/control/control-plane.ts': 430,
   // Its size, its indexes and their repair change together.
   'src/log/segment.ts': 430,

@@ -1,0 +1,31 @@
+/**
+ * Classical mistakes, switched on one at a time to see whether the simulator notices. Its promise:
+ * no setting, file or variable reaches this; only a test constructs a shard or a replica with one,
+ * and a test holds that nothing in the broker or the command line speaks of it.
+ */
+
+/** In the Raft core. */
+export const RAFT_MUTANTS = [
+  'vote-without-log-check',
+  'ack-before-sync',
+  'count-self-before-sync',
+  'commit-older-epoch',
+  'vote-before-durable',
+  'no-prev-epoch-check',
+  'same-term-after-restart',
+  'watermark-without-min',
+] as const;
+
+/** In the log on disk. */
+export const LOG_MUTANTS = ['truncate-on-any-damage', 'index-not-truncated'] as const;
+
+/** In the partition and its producers. */
+export const PARTITION_MUTANTS = [
+  'producers-not-rebuilt',
+  'duplicate-before-commit',
+  'retention-above-watermark',
+  'latest-before-first-commit',
+] as const;
+
+export const MUTANTS = [...RAFT_MUTANTS, ...LOG_MUTANTS, ...PARTITION_MUTANTS] as const;
+export type Mutant = (typeof MUTANTS)[number];

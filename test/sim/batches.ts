@@ -1,0 +1,32 @@
+/**
+ * Every batch that a simulated client has ever made: what may be found in a log, and nothing else.
+ */
+
+export type SentBatch = {
+  readonly group: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly records: number;
+  readonly crc: number;
+  readonly bytes: Buffer;
+};
+
+const SEQUENCES = 2 ** 24;
+const EPOCHS = 2 ** 8;
+
+export class Batches {
+  readonly #all = new Map<number, SentBatch>();
+
+  add(batch: SentBatch): void {
+    this.#all.set(keyOf(batch.producerId, batch.producerEpoch, batch.baseSequence), batch);
+  }
+
+  find(producerId: number, producerEpoch: number, baseSequence: number): SentBatch | undefined {
+    return this.#all.get(keyOf(producerId, producerEpoch, baseSequence));
+  }
+}
+
+function keyOf(producerId: number, producerEpoch: number, baseSequence: number): number {
+  return (producerId * EPOCHS + producerEpoch) * SEQUENCES + baseSequence;
+}

@@ -1,0 +1,272 @@
+/**
+ * Makes the faults of a plan happen to nodes, disks, clocks and the wire, takes them back when
+ * their time is over, and counts those that really happened. When the faults are over it heals.
+ */
+import type { Prng } from '#src/base/prng.js';
+import type { Keep, MemoryDisk } from '../log/memory-disk.js';
+import type { Network } from './network.js';
+import type { Fault } from './plan-faults.js';
+import type { SimNode } from './sim-node.js';
+import type { World } from './world.js';
+
+type Armed = Extract<Fault, { kind: 'power-after' }>;
+
+const RESTART_MS = 500;
+const START_AGAIN_MS = 100;
+
+export type InjectorOptions = {
+  readonly world: World;
+  readonly random: Prng;
+  readonly network: Network;
+  readonly nodes: readonly SimNode[];
+  /** A wiped node comes back under its old directory id: a mutant. */
+  readonly keepsIdentity: boolean;
+};
+
+export class Injector {
+  readonly #o: InjectorOptions;
+  #armed: Armed[] = [];
+  #isOver = false;
+  #wipes = 0;
+
+  constructor(options: InjectorOptions) {
+    this.#o = options;
+  }
+
+  inject(fault: Fault): void {
+    if (this.#isOver) return;
+    const { world, nodes } = this.#o;
+    switch (fault.kind) {
+      case 'kill':
+        return this.#crash(this.#node(fault.node), 'all', fault.downMs);
+      case 'power':
+        return this.#crash(this.#node(fault.node), fault.keep, fault.downMs);
+      case 'kill-all':
+        for (const node of nodes) this.#crash(node, 'all', fault.downMs);
+        return;
+      case 'power-all':
+        for (const node of nodes) this.#crash(node, fault.keep, fault.downMs);
+        return;
+      case 'power-after':
+        this.#armed.push(fault);
+        return;
+      case 'kill-in-write': {
+        const { disk } = this.#node(fault.node);
+        disk.killInWrite = this.#o.random.fork();
+        disk.writesUntilKill = fault.writes;
+        return;
+      }
+      case 'restart-cleanly':
+        return this.#restartCleanly(this.#node(fault.node), fault.downMs);
+      case 'wipe':
+        return this.#wipe(this.#node(fault.node), fault.downMs);
+      case 'rot':
+        return this.#rot(fault);
+      case 'transfer': {
+        const leader = nodes.find((node) => node.isLeading(0));
+        if (leader === undefined) return;
+        world.fault('transfer');
+        leader.turn(() => leader.partition(0)?.replica.transferLeadership());
+        return;
+      }
+      default:
+        return this.#injectForAWhile(fault);
+    }
+  }
+
+  /** Armed faults: the power goes while what was said is not yet on the disk. */
+  onSent(node: SimNode, type: string): void {
+    if (this.#armed.length === 0) return;
+    const { nodeId } = node;
+    const index = this.#armed.findIndex((f) => f.node === nodeId && f.message === type);
+    const fault = this.#armed[index];
+    if (fault === undefined) return;
+    this.#armed.splice(index, 1);
+    this.#o.world.after(0, () => this.#crash(node, fault.keep, fault.downMs));
+  }
+
+  /** As an operator does: who was stopped by his disk, or died in a write, is started again. */
+  lookAfter(): void {
+    for (const node of this.#o.nodes) {
+      // What a failed sync left in the page cache is not on the disk: only a reboot tells.
+      const keep: Keep = node.disk.counters.failedSyncs > 0 ? 'none' : 'all';
+      if (node.hasDiskFailed) this.#crash(node, keep, RESTART_MS);
+    }
+  }
+
+  /** The faults are over for these nodes; the others are cut off from them. */
+  heal(lucky: readonly SimNode[]): void {
+    const { world, network, nodes } = this.#o;
+    this.#isOver = true;
+    this.#armed = [];
+    world.note(`heal ${lucky.map((node) => node.nodeId).join(' ')}`);
+    network.calm();
+    for (const node of nodes) {
+      if (lucky.includes(node)) this.#mend(node);
+      else {
+        for (const other of lucky) {
+          network.cut(node.nodeId, other.nodeId);
+          network.cut(other.nodeId, node.nodeId);
+        }
+      }
+    }
+  }
+
+  #mend(node: SimNode): void {
+    node.diskSlowness = 0;
+    node.setClockRate(1);
+    mendDisk(node.disk);
+    node.disk.killInWrite = null;
+    node.resume();
+    if (!node.isUp) this.#start(node);
+  }
+
+  #injectForAWhile(fault: Extract<Fault, { forMs: number }>): void {
+    const { world, network, nodes } = this.#o;
+    world.fault(fault.kind);
+    switch (fault.kind) {
+      case 'cut':
+        network.cut(fault.to, fault.from);
+        network.cut(fault.from, fault.to);
+        break;
+      case 'cut-one-way':
+        network.cut(fault.from, fault.to);
+        break;
+      case 'isolate':
+        for (const node of nodes) {
+          network.cut(fault.node, node.nodeId);
+          network.cut(node.nodeId, fault.node);
+        }
+        break;
+      case 'bridge':
+        this.#cutHalves(fault.node);
+        break;
+      case 'slow-net':
+        network.slowDown(fault.factor);
+        break;
+      default:
+        return this.#spoilNode(fault);
+    }
+    world.after(fault.forMs, () => {
+      if (!this.#isOver) network.heal();
+    });
+  }
+
+  #spoilNode(fault: Extract<Fault, { forMs: number }>): void {
+    const { world, nodes } = this.#o;
+    const of = 'node' in fault ? fault.node : 0;
+    const hit = of === 0 ? nodes : [this.#node(of)];
+    for (const node of hit) {
+      const { disk } = node;
+      if (fault.kind === 'pause') node.pause();
+      if (fault.kind === 'slow-disk') node.diskSlowness = fault.factor;
+      if (fault.kind === 'slow-clock') node.setClockRate(fault.rate);
+      if (fault.kind === 'full-disk') disk.capacityBytes = 0;
+      if (fault.kind === 'failing-disk') disk.failSync = /./;
+      if (fault.kind === 'unreadable-disk') disk.failRead = new RegExp(fault.files);
+      world.after(fault.forMs, () => {
+        if (fault.kind === 'pause') node.resume();
+        if (this.#isOver) return;
+        node.diskSlowness = 1;
+        if (fault.kind === 'slow-clock') node.setClockRate(1);
+        mendDisk(disk);
+      });
+    }
+  }
+
+  /** Nodes below and nodes above `bridge` hear each other no more. */
+  #cutHalves(bridge: number): void {
+    const { nodes, network } = this.#o;
+    const others = nodes.map((node) => node.nodeId).filter((id) => id !== bridge);
+    const half = others.length >> 1;
+    for (const [i, a] of others.entries()) {
+      for (const [j, b] of others.entries()) if (i < half !== j < half) network.cut(a, b);
+    }
+  }
+
+  #crash(node: SimNode, keep: Keep, downMs: number): void {
+    if (!node.isUp) return;
+    const isReboot = node.disk.counters.failedSyncs > 0;
+    this.#o.world.fault(keep === 'all' && !isReboot ? 'kill' : 'power');
+    node.crash(isReboot && keep === 'all' ? 'none' : keep, this.#o.random);
+    this.#startLater(node, downMs);
+  }
+
+  #restartCleanly(node: SimNode, downMs: number): void {
+    if (!this.#isStoppable(node)) return;
+    const isClean = node.stopCleanly();
+    this.#o.world.fault(isClean ? 'clean-restart' : 'unclean-restart');
+    this.#startLater(node, downMs);
+  }
+
+  /** A full disk or a failed one leaves no clean stop. */
+  #isStoppable(node: SimNode): boolean {
+    return node.isUp && !node.isPaused && !node.hasDiskFailed && isSound(node.disk);
+  }
+
+  #wipe(node: SimNode, downMs: number): void {
+    if (!node.isUp) return;
+    node.crash('none', this.#o.random);
+    this.#o.world.fault('wipe');
+    const directoryId = `wiped-${node.nodeId}-${++this.#wipes}`;
+    node.wipe(this.#o.keepsIdentity ? node.id.directoryId : directoryId);
+    this.#startLater(node, downMs);
+  }
+
+  #rot({ node: nodeId, isClean, file, downMs }: Extract<Fault, { kind: 'rot' }>): void {
+    const node = this.#node(nodeId);
+    const { random, world } = this.#o;
+    if (!this.#isStoppable(node) || node.isStranger) return;
+    const wasClean = isClean && node.stopCleanly();
+    if (!wasClean) node.crash('all', random);
+    const path = this.#victim(node, file);
+    if (path !== null) {
+      node.disk.flipBit(path, random.int(0, node.disk.fileSize(path)), random.int(0, 8));
+      world.fault(wasClean ? `rot-${file}-unseen` : `rot-${file}`);
+      node.isDamaged = true;
+      for (const watch of node.watches) watch.spoil(false);
+    }
+    this.#startLater(node, downMs);
+  }
+
+  /** Some file of a partition that holds something. */
+  #victim({ disk }: SimNode, file: 'log' | 'index'): string | null {
+    const ending = file === 'log' ? /\.log$/ : /index$/;
+    const paths = disk
+      .list('/data')
+      .filter((name) => /^sim-\d$/.test(name))
+      .flatMap((name) => disk.list(`/data/${name}`).map((each) => `/data/${name}/${each}`))
+      .filter((path) => ending.test(path) && disk.fileSize(path) > 0);
+    return paths.length === 0 ? null : this.#o.random.pick(paths);
+  }
+
+  #startLater(node: SimNode, downMs: number): void {
+    const { life } = node;
+    const start = (): void => {
+      if (node.isUp || node.life !== life) return;
+      // On a full disk, or one that cannot be read, nothing starts: as an operator would, wait.
+      const isStarted = isSound(node.disk) && this.#start(node);
+      if (!isStarted) this.#o.world.after(START_AGAIN_MS, start);
+    };
+    this.#o.world.after(this.#o.random.int(1, downMs + 1), start);
+  }
+
+  #start(node: SimNode): boolean {
+    node.disk.counters.failedSyncs = 0;
+    return node.start();
+  }
+
+  #node(nodeId: number): SimNode {
+    return this.#o.nodes[nodeId - 1] as SimNode;
+  }
+}
+
+function isSound(disk: MemoryDisk): boolean {
+  return disk.capacityBytes > 0 && disk.failSync === null;
+}
+
+function mendDisk(disk: MemoryDisk): void {
+  disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+  disk.failSync = null;
+  disk.failRead = null;
+}

@@ -1,0 +1,31 @@
+/**
+ * The classical mistakes that the simulator must find: which there are, and where each is switched
+ * on - in the sources through an option that only a test can pass, on the simulated disk, or in how
+ * a node comes back.
+ */
+import { MUTANTS, type Mutant } from '#src/base/mutant.js';
+import type { MemoryDisk } from '../log/memory-disk.js';
+
+export type SimMutant = {
+  readonly name: string;
+  readonly inSource?: Mutant;
+  readonly onDisk?: NonNullable<MemoryDisk['mistake']>;
+  /** A wiped node comes back under its old directory id. */
+  readonly keepsIdentity?: boolean;
+};
+
+export const SIM_MUTANTS: readonly SimMutant[] = [
+  ...MUTANTS.map((name) => ({ name, inSource: name })),
+  { name: 'rename-without-directory-sync', onDisk: 'rename-without-directory-sync' },
+  { name: 'sync-retried-after-error', onDisk: 'sync-retried-after-error' },
+  { name: 'wiped-voter-keeps-identity', keepsIdentity: true },
+];
+
+export function mutantOf(name: string): SimMutant {
+  const mutant = SIM_MUTANTS.find((each) => each.name === name);
+  if (mutant === undefined) {
+    const names = SIM_MUTANTS.map((each) => each.name).join(', ');
+    throw new Error(`no mutant ${name}; there are ${names}`);
+  }
+  return mutant;
+}
