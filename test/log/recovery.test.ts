@@ -396,27 +396,4 @@ test('a log start in the page cache only is found again, and so is a reset', () 
   assert.is(bench.log.isForgetful, false);
 });
 
-test('a log start that moves on after a reset whose checkpoint failed keeps what came since', () => {
-  const disk = new MemoryDisk();
-  const bench = new Bench(disk).open();
-  bench.startEpoch(5);
-  const epochs = [{ epoch: 5, start: { offset: 40, marks: 8 } }];
-  // The reset stands in the write-ahead log; for its checkpoint there is no room.
-  disk.capacityBytes = 0;
-  assert.throws(() => bench.log.resetTo({ offset: 50, marks: 9 }, epochs));
-  disk.capacityBytes = Number.MAX_SAFE_INTEGER;
-  kill(disk);
-  bench.open();
-  assert.equal(bench.log.logEnd, { offset: 50, marks: 9 });
-  for (let i = 0; i < 6; i++) bench.append();
-  bench.log.syncTo(() => {});
-  disk.drain();
-  bench.log.setLogStart(53);
-  disk.drain();
-  disk.crash('none', prng);
-  bench.open({ isPageCacheLost: true });
-  assert.equal(bench.log.logEnd, { offset: 56, marks: 9 });
-  assert.is(bench.log.isForgetful, false);
-});
-
 test.run();
