@@ -16,6 +16,8 @@ export type BalanceInput = {
   readonly self: NodeId;
   /** Nodes that were live long enough to be trusted with leadership again. */
   readonly isSteady: (nodeId: NodeId) => boolean;
+  /** Partitions that came back, or never went, and are left where they are for a while. */
+  readonly isResting?: (group: GroupKey) => boolean;
   readonly transfersMax: number;
 };
 
@@ -54,12 +56,13 @@ export function balanceLeaders(input: BalanceInput): LeaderTransfer[] {
 }
 
 function mayMove(
-  { image, table, self, isSteady }: BalanceInput,
+  { image, table, self, isSteady, isResting }: BalanceInput,
   group: GroupKey,
   to: NodeId,
 ): boolean {
   const entry = table.get(group.topicId, group.partition);
   if (entry === undefined || entry.leaderId !== self || !entry.inSync.includes(to)) return false;
   const broker = image.brokers.get(to);
-  return broker !== undefined && !broker.isFenced && isSteady(to);
+  if (broker === undefined || broker.isFenced || !isSteady(to)) return false;
+  return isResting === undefined || !isResting(group);
 }
