@@ -42,6 +42,11 @@ size_t SyncQueue::TakeResults(int32_t* results, size_t max) {
   const size_t count = std::min(max, finished_.size());
   std::copy_n(finished_.begin(), count, results);
   finished_.erase(finished_.begin(), finished_.begin() + static_cast<ptrdiff_t>(count));
+  taken_ += count;
+  for (Failure& failure : failures_) {
+    const bool is_news = failure.blind_until == UINT64_MAX && taken_ >= failure.known_after;
+    if (is_news) failure.blind_until = counters_.requests;
+  }
   return count;
 }
 
@@ -94,6 +99,7 @@ void SyncQueue::Run() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       finished_.insert(finished_.end(), results.begin(), results.end());
+      group_first_ += group.size();
       counters_.groups++;
       counters_.last_group_micros = micros;
       counters_.slowest_group_micros = std::max(counters_.slowest_group_micros, micros);
@@ -124,7 +130,7 @@ void SyncQueue::SyncGroup(const std::vector<int>& group, std::vector<int32_t>* r
   outcomes.reserve(files.size());
   uint64_t errors = 0;
   for (const int fd : files) {
-    const int outcome = IsDiscarding() ? ECANCELED : sync_(fd);
+    const int32_t outcome = IsDiscarding() ? ECANCELED : Sync(fd);
     if (outcome != 0) errors++;
     outcomes.push_back(outcome);
   }
@@ -133,8 +139,26 @@ void SyncQueue::SyncGroup(const std::vector<int>& group, std::vector<int32_t>* r
     results->push_back(outcomes[static_cast<size_t>(at)]);
   }
   std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t i = 0; i < files.size(); i++) {
+    if (outcomes[i] == 0 || outcomes[i] == ECANCELED) continue;
+    failures_.push_back({files[i], outcomes[i], UINT64_MAX, group_first_ - 1 + group.size()});
+  }
   counters_.syncs += files.size();
   counters_.errors += errors;
+}
+
+// Sync thread.
+int32_t SyncQueue::Sync(int fd) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto is_over = [this](const Failure& failure) {
+      return failure.blind_until < group_first_;
+    };
+    failures_.erase(std::remove_if(failures_.begin(), failures_.end(), is_over), failures_.end());
+    for (const Failure& failure : failures_)
+      if (failure.fd == fd) return failure.error;
+  }
+  return sync_(fd);
 }
 
 }  // namespace lograft

@@ -1,6 +1,8 @@
 // Group commit on one thread of its own: requests that arrive while a group is being made durable
 // form the next group, and a file asked for several times in a group is synced once. Results come
-// out in the order of the requests. Nothing is retried.
+// out in the order of the requests. Nothing is retried: who asked for a file before he could know
+// that a sync of it had failed is told that error, for another sync would go well without the pages
+// that are lost.
 //
 //   owner's thread: Start, Push, TakeResults, Finish, Join, counters
 //   sync thread:    Run, and the call of `notify`
@@ -61,6 +63,16 @@ class SyncQueue {
   void Run();
   bool IsDiscarding() const;
   void SyncGroup(const std::vector<int>& group, std::vector<int32_t>* results);
+  int32_t Sync(int fd);
+
+  struct Failure {
+    int fd;
+    int32_t error;
+    // Requests up to this number, counted from 1, were made in ignorance of it.
+    uint64_t blind_until;
+    // It is known once so many results were taken.
+    uint64_t known_after;
+  };
 
   const SyncFunction sync_;
   const NotifyFunction notify_;
@@ -72,6 +84,10 @@ class SyncQueue {
   std::condition_variable changed_;
   std::vector<int> waiting_;
   std::vector<int32_t> finished_;
+  std::vector<Failure> failures_;
+  uint64_t taken_ = 0;
+  // Number of the first request of the group under way.
+  uint64_t group_first_ = 1;
   SyncCounters counters_;
   bool is_finishing_ = false;
   bool is_discarding_ = false;

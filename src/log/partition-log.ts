@@ -113,7 +113,6 @@ export class PartitionLog {
       segments: this.#segments,
       synced: recovered.synced,
       failed: (error) => this.#health.fail(error),
-      failure: () => this.#health.failure,
     });
     this.#folder = new ReplicaFolder({
       home: this.#home,

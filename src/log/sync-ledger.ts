@@ -24,8 +24,6 @@ export type LedgerOptions = {
   readonly synced: Position;
   /** A sync failed: nothing of this log counts any more. */
   failed(error: Error): void;
-  /** Why the log takes nothing more, or null. */
-  failure(): Error | null;
 };
 
 /** One call of {@link SyncLedger.sync} under way. */
@@ -42,6 +40,11 @@ export class SyncLedger {
   readonly #o: LedgerOptions;
   readonly #tickets = new Set<Ticket>();
   #synced: Position;
+  /**
+   * The first error. A sync of the same file that ran beside the failed one may have gone well
+   * without the lost pages: nothing counts any more.
+   */
+  #failure: Error | null = null;
   #isClosed = false;
 
   constructor(options: LedgerOptions) {
@@ -76,8 +79,8 @@ export class SyncLedger {
     this.#o.disk.syncLater(file, (error) => {
       settle(error);
       if (this.#isClosed) return;
-      if (error !== null) this.#o.failed(error);
-      else {
+      if (error !== null) this.#fail(error);
+      else if (this.#failure === null) {
         this.#noteSegments();
         then();
       }
@@ -120,19 +123,24 @@ export class SyncLedger {
 
   #settle(ticket: Ticket, error: Error | null): void {
     ticket.left -= 1;
-    // The system tells of lost pages once: a later sync of the same file proves nothing.
-    ticket.error ??= error ?? this.#o.failure();
+    ticket.error ??= error ?? this.#failure;
+    if (error !== null) this.#failure ??= error;
     if (ticket.left > 0) return;
     this.#tickets.delete(ticket);
     if (this.#isClosed) return;
     if (ticket.error !== null) {
-      this.#o.failed(ticket.error);
+      this.#fail(ticket.error);
       ticket.done(ticket.error, this.#synced);
       return;
     }
     this.#synced = maxPosition(this.#synced, ticket.position);
     this.#note(ticket);
     ticket.done(null, this.#synced);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#o.failed(error);
   }
 
   /** Tells the write-ahead log, so that recovery can tell a torn tail from damage. */

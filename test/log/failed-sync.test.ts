@@ -49,4 +49,24 @@ for (const config of [{}, { segmentBytes: 600 }]) {
   });
 }
 
+test('a sync that ran beside a failed one counts for nothing', () => {
+  const disk = new MemoryDisk();
+  const bench = new Bench(disk).open();
+  bench.startEpoch(1);
+  bench.append({ valueBytes: 100 });
+  assert.is(sync(bench), null);
+  bench.wal.tick();
+  const outcomes: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    bench.append({ valueBytes: 100 });
+    bench.log.syncTo((error) => outcomes.push(error === null ? 'ok' : 'failed'));
+  }
+  disk.failSync = /\.log$/;
+  disk.drain(1);
+  disk.failSync = null;
+  disk.drain();
+  assert.equal(outcomes, ['failed', 'failed']);
+  assert.is(bench.log.synced.offset, 1);
+});
+
 test.run();

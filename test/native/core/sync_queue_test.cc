@@ -57,6 +57,26 @@ void TestGroups() {
   CHECK_EQUAL(counters.errors, 1);
 }
 
+// Who asked while the failing sync ran did not know of it; who asks afterwards does.
+void TestErrorForTheIgnorant() {
+  calls = 0;
+  SyncQueue queue(&FakeSync, &Ignore, nullptr);
+  CHECK_EQUAL(queue.Start(), 0);
+  {
+    const std::lock_guard<std::mutex> lock(gate);
+    queue.Push(kBadFile);
+    usleep(20000);
+    queue.Push(kBadFile);
+    queue.Push(1);
+  }
+  const std::vector<int32_t> results = TakeAll(&queue, 3);
+  CHECK((results == std::vector<int32_t>{EIO, EIO, 0}));
+  CHECK_EQUAL(calls.load(), 2);
+  queue.Push(kBadFile);
+  CHECK_EQUAL(TakeAll(&queue, 1)[0], EIO);
+  CHECK_EQUAL(calls.load(), 3);
+}
+
 void TestFinishWorksOff() {
   SyncQueue queue(&FakeSync, &Ignore, nullptr);
   CHECK_EQUAL(queue.Start(), 0);
@@ -78,6 +98,7 @@ void TestDestroyedAtWork() {
 
 void TestSyncQueue() {
   TestGroups();
+  TestErrorForTheIgnorant();
   TestFinishWorksOff();
   TestDestroyedAtWork();
 }
