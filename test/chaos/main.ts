@@ -55,6 +55,8 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
+// Each kind may have something to remove at the end.
+process.setMaxListeners(100);
 const cluster = await startChaosCluster(kinds, values.set);
 const result = await runChaos(cluster, {
   seed: Number(values.seed),
