@@ -7,7 +7,9 @@ import { ERROR, errorInfo } from '#src/protocol/errors.js';
 import { produceApi } from '#src/protocol/messages/produce.js';
 import { encodeBatch } from '#src/records/batch.js';
 import * as assert from 'uvu/assert';
-import { History, type Readable, type Violation, Witness } from '../chaos/checker.js';
+import type { Readable } from '../chaos/history/copies.js';
+import { History } from '../chaos/history/history.js';
+import type { Violation } from '../chaos/history/violation.js';
 import { readAll } from '../chaos/reader.js';
 import { compareReplicas } from '../chaos/replicas.js';
 import { tagValue } from '../chaos/tag.js';
@@ -36,7 +38,6 @@ export type WriteOptions = {
 export class Recorder {
   readonly client: KafkaClient;
   readonly history = new History();
-  readonly #witness = new Witness();
   readonly #cluster: TestCluster;
   readonly #topics: readonly string[];
   #batches = 0;
@@ -55,21 +56,21 @@ export class Recorder {
     const batch = { writer: 1, batch: this.#batches };
     this.#batches += 1;
     const bytes = makeBatch(batch, records);
-    this.history.sent(batch, `${topic}:${partition}`, records);
+    this.history.note({ kind: 'sent', ...batch, partition: `${topic}:${partition}`, records });
     let answer: Answer;
     try {
       answer = await produceBytes(connection, { topic, partition, bytes, acks, timeoutMs });
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
-      this.history.unknown(batch);
+      this.history.note({ kind: 'unknown', ...batch });
       return failure('no answer');
     }
     const { name, outcome } = errorInfo(answer.errorCode);
-    if (outcome === 'none') this.history.acked(batch, answer.baseOffset);
-    else if (outcome === 'definite') this.history.refused(batch);
-    else this.history.unknown(batch);
+    const { baseOffset } = answer;
+    if (outcome === 'none') this.history.note({ kind: 'acked', ...batch, baseOffset, epoch: -1 });
+    else this.history.note({ kind: outcome === 'definite' ? 'refused' : 'unknown', ...batch });
     const message = answer.errorMessage ?? '';
-    return { error: outcome === 'none' ? 'none' : name, baseOffset: answer.baseOffset, message };
+    return { error: outcome === 'none' ? 'none' : name, baseOffset, message };
   }
 
   /** Attempts until a batch is acknowledged; returns its base offset. */
@@ -109,13 +110,13 @@ export class Recorder {
     for (const key of this.client.partitions) {
       const [topic = '', partition = ''] = key.split(':');
       const name = { topic, partition: Number(partition) };
-      readable.set(key, await readAll(this.client, name, this.history, this.#witness));
+      readable.set(key, await readAll(this.client, name, this.history));
     }
     await this.client.close();
     await this.#cluster.down();
     const verdict = this.history.verdict();
     const replicas = await compareReplicas(this.#cluster, readable);
-    mustBeNone([...verdict.violations, ...this.#witness.violations, ...replicas]);
+    mustBeNone([...verdict.violations, ...replicas]);
     assert.ok(verdict.acked > 0, 'nothing was acknowledged');
   }
 

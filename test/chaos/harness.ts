@@ -11,9 +11,11 @@ import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
 import { AckGaps, type Percentiles, type Silence } from './ack-gaps.js';
-import { History, type Readable, type Violation, Witness } from './checker.js';
 import type { Fault, FaultKind } from './faults/fault.js';
 import { planFaults } from './faults/registry.js';
+import type { Readable } from './history/copies.js';
+import { History } from './history/history.js';
+import type { Violation } from './history/violation.js';
 import { Follower, type PartitionName, keyOf, readAll } from './reader.js';
 import { compareReplicas } from './replicas.js';
 import { Writer } from './writer.js';
@@ -105,7 +107,6 @@ class ChaosRun {
   readonly #cluster: TestCluster;
   readonly #options: ChaosOptions;
   readonly #history = new History();
-  readonly #witness: Witness;
   readonly #gaps = new AckGaps();
   readonly #client: KafkaClient;
   readonly #names: readonly PartitionName[];
@@ -139,7 +140,7 @@ class ChaosRun {
     const writers = this.#makeWriters();
     const followers = this.#names
       .slice(0, this.#topics.length)
-      .map((name) => new Follower(this.#client, name, this.#witness));
+      .map((name) => new Follower(this.#client, name, this.#history));
     const workers = [...writers, ...followers];
     const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
     try {
@@ -302,7 +303,7 @@ class ChaosRun {
     log('reading everything back');
     const readable = new Map<string, Readable>();
     for (const name of this.#names) {
-      readable.set(keyOf(name), await readAll(this.#client, name, this.#history, this.#witness));
+      readable.set(keyOf(name), await readAll(this.#client, name, this.#history));
     }
     await this.#cluster.down();
     log('comparing the files of all nodes');
@@ -332,7 +333,7 @@ class ChaosRun {
   #result(replicaViolations: readonly Violation[]): ChaosResult {
     const { log, rounds, seed } = this.#options;
     const verdict = this.#history.verdict();
-    const all = [...verdict.violations, ...this.#witness.violations, ...replicaViolations];
+    const all = [...verdict.violations, ...replicaViolations];
     for (const { id, text } of all.slice(0, 40)) log(`${id} ${text}`);
     if (all.length > 40) log(`and ${all.length - 40} violations more`);
     for (const failure of this.#failures) log(failure);

@@ -1,29 +1,33 @@
 /**
- * Reads partitions batch by batch through the Kafka protocol. `follow` runs beside the faults and
- * only testifies which bytes it saw where; `readAll` reads everything at the end and hands each
- * record to the history.
+ * Reads partitions batch by batch through the Kafka protocol and notes what was served. A
+ * `Follower` runs beside the faults; `readAll` reads everything at the end, each record included.
+ * Every fetch names the newest leader epoch its client knows, so that its answers bind the broker.
  */
 import { createHash } from 'node:crypto';
 import { crc32c } from '#src/native/crc32c.js';
 import { ERROR, errorInfo } from '#src/protocol/errors.js';
 import { fetchApi } from '#src/protocol/messages/fetch.js';
-import { BATCH_HEADER_BYTES, isSound, nextOffsetOf, readBatchHeader } from '#src/records/batch.js';
+import type { Decoded } from '#src/protocol/schema.js';
+import {
+  BATCH_HEADER_BYTES,
+  type BatchHeader,
+  isSound,
+  nextOffsetOf,
+  readBatchHeader,
+} from '#src/records/batch.js';
 import { iterateRecords } from '#src/records/records.js';
 import type { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
-import type { History, Witness } from './checker.js';
+import type { HistoryEvent } from './history/events.js';
+import type { History } from './history/history.js';
 
 const FETCH_VERSION = 11;
 const FETCH_BYTES = 1 << 20;
 const FETCH_TIMEOUT_MS = 4_000;
 const RETRY_MS = 100;
 
-export type FetchedBatch = {
-  readonly baseOffset: number;
-  readonly nextOffset: number;
-  readonly bytes: Buffer;
-};
+export type FetchedBatch = BatchHeader & { readonly nextOffset: number; readonly bytes: Buffer };
 
 export type Fetched = {
   readonly highWatermark: number;
@@ -46,24 +50,27 @@ function latestOffset(client: KafkaClient, { topic, partition }: PartitionName):
 export class Follower {
   readonly #client: KafkaClient;
   readonly #name: PartitionName;
-  readonly #witness: Witness;
+  readonly #history: History;
   #isStopped = false;
   #offset = 0;
 
-  constructor(client: KafkaClient, name: PartitionName, witness: Witness) {
+  constructor(client: KafkaClient, name: PartitionName, history: History) {
     this.#client = client;
     this.#name = name;
-    this.#witness = witness;
+    this.#history = history;
   }
 
   async run(): Promise<void> {
-    const key = keyOf(this.#name);
+    const partition = keyOf(this.#name);
+    const reader = 'follower';
+    this.#history.note({ kind: 'seek', reader, partition, offset: 0 });
     while (!this.#isStopped) {
-      const fetched = await tryFetch(this.#client, this.#name, this.#offset, this.#witness);
+      const fetched = await tryFetch(this.#client, this.#name, this.#offset, this.#history);
       for (const batch of fetched?.batches ?? []) {
-        this.#witness.followed(key, this.#offset, batch.baseOffset);
-        this.#witness.saw(key, batch.baseOffset, digest(batch.bytes));
-        this.#offset = batch.nextOffset;
+        const { baseOffset: from, nextOffset: to } = batch;
+        this.#history.note({ kind: 'given', reader, partition, from, to });
+        noteRecords(this.#history, partition, batch, false);
+        this.#offset = to;
       }
       if (fetched === null || fetched.batches.length === 0) await sleep(RETRY_MS);
     }
@@ -79,25 +86,24 @@ export async function readAll(
   client: KafkaClient,
   name: PartitionName,
   history: History,
-  witness: Witness,
 ): Promise<{ readonly logStartOffset: number; readonly highWatermark: number }> {
-  const key = keyOf(name);
+  const partition = keyOf(name);
+  const reader = 'judge';
   const highWatermark = await latestOffset(client, name);
-  const { logStartOffset } = await mustFetch(client, name, 0, witness);
-  history.startReading(key, logStartOffset);
+  const { logStartOffset } = await mustFetch(client, name, 0, history, false);
+  history.note({ kind: 'seek', reader, partition, offset: logStartOffset });
   let offset = logStartOffset;
   while (offset < highWatermark) {
-    const { batches } = await mustFetch(client, name, offset, witness);
+    const { batches } = await mustFetch(client, name, offset, history, true);
     if (batches.length === 0) break;
     for (const batch of batches) {
-      witness.saw(key, batch.baseOffset, digest(batch.bytes));
-      for (const record of iterateRecords(batch.bytes, 0)) {
-        history.read(key, record.offset, textOf(record.value));
-      }
-      offset = batch.nextOffset;
+      const { baseOffset: from, nextOffset: to } = batch;
+      history.note({ kind: 'given', reader, partition, from, to });
+      noteRecords(history, partition, batch, true);
+      offset = to;
     }
   }
-  history.finishReading(key, highWatermark);
+  history.note({ kind: 'end', reader, partition, offset: highWatermark });
   return { logStartOffset, highWatermark };
 }
 
@@ -105,10 +111,11 @@ async function mustFetch(
   client: KafkaClient,
   name: PartitionName,
   offset: number,
-  witness: Witness,
+  history: History,
+  isFinal: boolean,
 ): Promise<Fetched> {
   for (let tries = 0; tries < 100; tries++) {
-    const fetched = await tryFetch(client, name, offset, witness);
+    const fetched = await tryFetch(client, name, offset, history, isFinal);
     if (fetched !== null) return fetched;
     await sleep(RETRY_MS);
   }
@@ -116,76 +123,119 @@ async function mustFetch(
 }
 
 /** Null when this attempt led nowhere: no leader, no connection, or an error worth another try. */
-async function tryFetch(
+export async function tryFetch(
   client: KafkaClient,
   { topic, partition }: PartitionName,
   fetchOffset: number,
-  witness: Witness,
+  history: History,
+  isFinal = false,
+  maxWaitMs = 500,
 ): Promise<Fetched | null> {
   const leader = client.leaderOf(topic, partition);
   if (leader === null) return null;
+  const op = history.nextOp();
+  const { leaderEpoch: epoch } = leader;
+  const key = keyOf({ topic, partition });
+  const question = 'fetch';
+  history.note({ kind: 'asked', op, partition: key, question, epoch, offset: fetchOffset });
   try {
     const connection = await client.connectionTo(leader.nodeId);
-    const wanted = { partition, fetchOffset, partitionMaxBytes: FETCH_BYTES };
+    const wanted = {
+      partition,
+      currentLeaderEpoch: epoch,
+      fetchOffset,
+      partitionMaxBytes: FETCH_BYTES,
+    };
     const body = {
-      maxWaitMs: 500,
+      maxWaitMs,
       minBytes: 1,
       maxBytes: FETCH_BYTES,
       topics: [{ topic, partitions: [wanted] }],
     };
     const answer = await connection.request(fetchApi, FETCH_VERSION, body, FETCH_TIMEOUT_MS);
     const found = answer.responses[0]?.partitions[0];
-    if (found === undefined) throw new Error(`answer without ${topic}:${partition}`);
-    if (found.errorCode !== ERROR.NONE) {
-      const { name, isRetriable } = errorInfo(found.errorCode);
-      if (!isRetriable) throw new Error(`fetch ${topic}:${partition}@${fetchOffset}: ${name}`);
-      return null;
-    }
-    const { highWatermark, logStartOffset, records } = found;
-    const batches = (records === null ? [] : splitBatches(records)).filter(
-      (batch) => batch.nextOffset > fetchOffset,
-    );
-    if (witness.toleratesDamage) mustFollow(fetchOffset, logStartOffset, batches);
-    return { highWatermark, logStartOffset, batches };
+    if (found === undefined) throw new Error(`answer without ${key}`);
+    return judgeAnswer(found, { op, key, fetchOffset, isFinal }, history);
   } catch (error) {
+    history.note({ kind: 'gave-up', op });
     if (error instanceof ConnectionLost) return null;
-    if (!(error instanceof DamagedAnswer) || !witness.toleratesDamage) throw error;
-    witness.damaged += 1;
-    return null;
+    throw error;
   }
 }
+
+type FetchResponse = Decoded<typeof fetchApi.response>;
+type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number];
+type Asked = {
+  readonly op: number;
+  readonly key: string;
+  readonly fetchOffset: number;
+  readonly isFinal: boolean;
+};
+
+function judgeAnswer(found: PartitionAnswer, asked: Asked, history: History): Fetched | null {
+  const { op, key, fetchOffset, isFinal } = asked;
+  const { errorCode, highWatermark, lastStableOffset, logStartOffset, records } = found;
+  if (errorCode === ERROR.OFFSET_OUT_OF_RANGE) {
+    history.note({ kind: 'out-of-range', op, logStartOffset });
+    return null;
+  }
+  if (errorCode !== ERROR.NONE) {
+    const { name, isRetriable } = errorInfo(errorCode);
+    if (!isRetriable) throw new Error(`fetch ${key}@${fetchOffset}: ${name}`);
+    history.note({ kind: 'gave-up', op });
+    return null;
+  }
+  history.note({ kind: 'told', op, highWatermark, lastStableOffset, logStartOffset, epoch: -1 });
+  const batches = records === null ? [] : splitBatches(records, key, { highWatermark, isFinal });
+  for (const { event } of batches) history.note(event);
+  const wanted = batches.filter(({ batch }) => batch.nextOffset > fetchOffset);
+  return { highWatermark, logStartOffset, batches: wanted.map(({ batch }) => batch) };
+}
+
+/** Base offset, length and epoch come before it. */
+const AFTER_LEADER_EPOCH = 16;
 
 type View = { readonly bytes: Buffer; readonly start: number; readonly length: number };
 
-/** Base offsets are outside of the CRC: a careful client sees whether they follow each other. */
-function mustFollow(from: number, logStart: number, batches: readonly FetchedBatch[]): void {
-  let expected = Math.max(from, logStart);
-  for (const [i, { baseOffset, nextOffset }] of batches.entries()) {
-    // Only the first one may begin before what was asked for.
-    const isNext = i === 0 ? baseOffset <= expected : baseOffset === expected;
-    if (!isNext) throw new DamagedAnswer(`a batch at ${baseOffset}, expected ${expected}`);
-    expected = nextOffset;
-  }
-}
+type Served = { readonly highWatermark: number; readonly isFinal: boolean };
 
-class DamagedAnswer extends Error {}
-
-/** Whole batches of a fetched range; every one must have a valid CRC (K10). */
-function splitBatches({ bytes, start, length }: View): FetchedBatch[] {
-  const batches: FetchedBatch[] = [];
+/** Whole batches of a fetched range, up to the first with a bad checksum, and how to note them. */
+function splitBatches({ bytes, start, length }: View, partition: string, served: Served) {
+  const found: { batch: FetchedBatch; event: HistoryEvent }[] = [];
   const end = start + length;
   for (let at = start; end - at >= BATCH_HEADER_BYTES; ) {
     const header = readBatchHeader(bytes, at);
-    const { baseOffset, sizeBytes } = header;
+    const { baseOffset, sizeBytes, leaderEpoch } = header;
     if (at + sizeBytes > end) break;
-    if (!isSound(bytes, at, sizeBytes, crc32c)) {
-      throw new DamagedAnswer(`the batch served at ${baseOffset} has a wrong CRC`);
-    }
     const batch = bytes.subarray(at, at + sizeBytes);
-    batches.push({ baseOffset, nextOffset: nextOffsetOf(header), bytes: batch });
+    const nextOffset = nextOffsetOf(header);
+    const event: HistoryEvent = {
+      kind: 'batch',
+      partition,
+      baseOffset,
+      nextOffset,
+      leaderEpoch,
+      isSound: isSound(bytes, at, sizeBytes, crc32c),
+      digest: digest(batch.subarray(AFTER_LEADER_EPOCH)),
+      producer: header,
+      ...served,
+    };
+    found.push({ batch: { ...header, nextOffset, bytes: batch }, event });
+    if (!event.isSound) break;
     at += sizeBytes;
   }
-  return batches;
+  return found;
+}
+
+function noteRecords(
+  history: History,
+  partition: string,
+  { bytes }: FetchedBatch,
+  isFinal: boolean,
+): void {
+  for (const { offset, value } of iterateRecords(bytes, 0)) {
+    history.note({ kind: 'record', partition, offset, value: textOf(value), isFinal });
+  }
 }
 
 function digest(bytes: Buffer): string {

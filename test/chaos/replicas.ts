@@ -6,7 +6,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestCluster, lograft } from '../support/cluster.js';
-import { type Readable, type Violation, compareCopies } from './checker.js';
+import { type Readable, compareCopies } from './history/copies.js';
+import type { Violation } from './history/violation.js';
 
 /** Compares what stopped nodes hold; the keys are `topic:partition`. */
 export async function compareReplicas(

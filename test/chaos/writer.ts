@@ -4,7 +4,8 @@
  *
  *     plain        sends each batch once; no answer means nobody knows
  *     idempotent   sends a batch again, same sequence, until the answer is final, so that a retry
- *                  over a failover must find the original; one batch in flight per partition
+ *                  over a failover must find the original; one batch in flight per partition.
+ *                  Now and then a batch is sent again although it was acknowledged
  */
 import { crc32c } from '#src/native/crc32c.js';
 import { ERROR, errorInfo } from '#src/protocol/errors.js';
@@ -15,7 +16,8 @@ import { ConnectionLost, type KafkaConnection } from '../support/kafka-connectio
 import type { KafkaClient } from '../support/kafka-client.js';
 import { sleep } from '../support/wait-for.js';
 import type { AckGaps } from './ack-gaps.js';
-import type { BatchKey, History } from './checker.js';
+import type { BatchKey } from './history/events.js';
+import type { History } from './history/history.js';
 import { tagValue } from './tag.js';
 
 const PRODUCE_VERSION = 9;
@@ -23,6 +25,16 @@ const INIT_PRODUCER_ID_VERSION = 1;
 const ANSWER_TIMEOUT_MS = 4_000;
 const IN_FLIGHT_PER_NODE = 4;
 const RETRY_MS = 40;
+/** Every so many batches an acknowledged one is sent again. */
+const AGAIN_EVERY = 16;
+
+/** What a broker says to a sequence that it does not expect, or expects no more. */
+const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'INVALID_PRODUCER_EPOCH',
+  'UNKNOWN_PRODUCER_ID',
+]);
 
 export type WriterOptions = {
   readonly writer: number;
@@ -42,6 +54,9 @@ type Batch = BatchKey & {
 };
 
 type Answer = { readonly errorCode: number; readonly baseOffset: number };
+
+/** `epoch`: the leader epoch we knew of the node that answered. */
+type Answered = Answer & { readonly epoch: number };
 
 /** What ends an attempt without an answer: the request never left, or nobody knows. */
 type Failure = { readonly wasSent: boolean };
@@ -102,9 +117,22 @@ export class Writer {
 
   async #write(topic: string, partition: number): Promise<void> {
     const { history, isIdempotent, recordsPerBatch, writer } = this.#options;
-    const key = `${topic}:${partition}`;
     const batch = this.#makeBatch(topic, partition);
-    history.sent({ writer, batch: batch.batch }, key, recordsPerBatch);
+    const key = { writer, batch: batch.batch };
+    const name = `${topic}:${partition}`;
+    history.note({ kind: 'sent', ...key, partition: name, records: recordsPerBatch });
+    const outcome = await this.#writeUntilFinal(batch);
+    if (typeof outcome === 'string') {
+      history.note({ kind: outcome, ...key });
+      return;
+    }
+    const { baseOffset, epoch } = outcome;
+    history.note({ kind: 'acked', ...key, baseOffset, epoch });
+    if (isIdempotent && batch.batch % AGAIN_EVERY === 0) await this.#writeAgain(batch);
+  }
+
+  async #writeUntilFinal(batch: Batch): Promise<Answered | 'refused' | 'unknown'> {
+    const { gaps, history, isIdempotent } = this.#options;
     let wasSent = false;
     for (;;) {
       const sentMs = performance.now();
@@ -113,25 +141,45 @@ export class Writer {
         const { name, isRetriable, outcome } = errorInfo(result.errorCode);
         this.#count(name);
         if (outcome === 'none') {
-          history.acked(batch, result.baseOffset);
-          this.#options.gaps.acked(key, sentMs, performance.now());
-          return;
+          gaps.acked(`${batch.topic}:${batch.partition}`, sentMs, performance.now());
+          return result;
         }
         if (outcome === 'indefinite') wasSent = true;
         if (!isIdempotent || !(isRetriable || outcome === 'indefinite')) {
-          return wasSent ? history.unknown(batch) : history.refused(batch);
+          const { writer, batch: number } = batch;
+          const isSequence = isIdempotent && SEQUENCE_ERRORS.has(name);
+          if (isSequence) history.note({ kind: 'sequence-refused', writer, batch: number });
+          return wasSent ? 'unknown' : 'refused';
         }
       } else {
         this.#count(result.wasSent ? 'no answer' : 'no connection');
         wasSent ||= result.wasSent;
-        if (!isIdempotent) return wasSent ? history.unknown(batch) : history.refused(batch);
+        if (!isIdempotent) return wasSent ? 'unknown' : 'refused';
       }
-      if (this.#isStopping) return wasSent ? history.unknown(batch) : history.refused(batch);
+      if (this.#isStopping) return wasSent ? 'unknown' : 'refused';
       await sleep(RETRY_MS);
     }
   }
 
-  async #attempt(batch: Batch): Promise<Answer | Failure> {
+  /** The newest batch of a partition is within the window: it must be found where it is. */
+  async #writeAgain(batch: Batch): Promise<void> {
+    const { history, writer } = this.#options;
+    const key = { writer, batch: batch.batch };
+    while (!this.#isStopping) {
+      const result = await this.#attempt(batch);
+      if ('errorCode' in result) {
+        const { name, outcome } = errorInfo(result.errorCode);
+        if (outcome === 'none' || SEQUENCE_ERRORS.has(name)) {
+          const baseOffset = outcome === 'none' ? result.baseOffset : -1;
+          history.note({ kind: 'answered-again', ...key, baseOffset });
+          return;
+        }
+      }
+      await sleep(RETRY_MS);
+    }
+  }
+
+  async #attempt(batch: Batch): Promise<Answered | Failure> {
     const { client } = this.#options;
     const { topic, partition } = batch;
     const leader = client.leaderOf(topic, partition);
@@ -142,7 +190,7 @@ export class Writer {
       if (connection === null) return { wasSent: false };
       const answer = await produce(connection, batch);
       if (answer === null || answer.errorCode !== ERROR.NONE) await this.#refresh();
-      return answer ?? { wasSent: true };
+      return answer === null ? { wasSent: true } : { ...answer, epoch: leader.leaderEpoch };
     } finally {
       this.#inFlight.set(leader.nodeId, this.#inFlightTo(leader.nodeId) - 1);
     }

@@ -1,0 +1,35 @@
+/**
+ * Readers by assignment: each walks on without a gap and is given nothing again (K5). A first batch
+ * may begin before the offset asked for, as in Kafka. Pure.
+ */
+import type { HistoryEvent } from './events.js';
+import type { Report } from './violation.js';
+
+type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
+
+export class Readers {
+  readonly #report: Report;
+  readonly #offsets = new Map<string, number>();
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  seek({ reader, partition, offset }: Event<'seek'>): void {
+    this.#offsets.set(`${reader} ${partition}`, offset);
+  }
+
+  given({ reader, partition, from, to }: Event<'given'>): void {
+    const name = `${reader} ${partition}`;
+    const offset = this.#offsets.get(name) ?? -1;
+    if (from > offset) this.#report('K5', `${name}: at ${offset}, given ${from}`);
+    if (to <= offset) this.#report('K5', `${name}: at ${offset}, given ${from} to ${to} again`);
+    this.#offsets.set(name, to);
+  }
+
+  end({ reader, partition, offset }: Event<'end'>): void {
+    const name = `${reader} ${partition}`;
+    const at = this.#offsets.get(name) ?? -1;
+    if (at !== offset) this.#report('K5', `${name}: ended at ${at}, should have at ${offset}`);
+  }
+}
