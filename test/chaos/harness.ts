@@ -16,8 +16,9 @@ import { planFaults } from './faults/registry.js';
 import type { Readable } from './history/copies.js';
 import { History } from './history/history.js';
 import type { Violation } from './history/violation.js';
-import { Follower, type PartitionName, keyOf, readAll } from './reader.js';
+import { type PartitionName, keyOf, readAll } from './reader.js';
 import { compareReplicas } from './replicas.js';
+import { makeWatchers, noteLeadersOfLogs, unseen } from './watchers/watchers.js';
 import { Writer } from './writer.js';
 
 export type ChaosOptions = {
@@ -138,10 +139,9 @@ class ChaosRun {
     }
     await this.#refreshUntilComplete();
     const writers = this.#makeWriters();
-    const followers = this.#names
-      .slice(0, this.#topics.length)
-      .map((name) => new Follower(this.#client, name, this.#history));
-    const workers = [...writers, ...followers];
+    const { seed } = this.#options;
+    const watchers = makeWatchers(this.#cluster, this.#client, this.#names, this.#history, seed);
+    const workers = [...writers, ...watchers];
     const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
     try {
       // Trouble of a worker must end the run at once, not at its end.
@@ -306,6 +306,10 @@ class ChaosRun {
       readable.set(keyOf(name), await readAll(this.#client, name, this.#history));
     }
     await this.#cluster.down();
+    noteLeadersOfLogs(this.#cluster, this.#history);
+    for (const failure of unseen(this.#history)) this.#fail(failure);
+    const counts = [...this.#history.counts].map(([kind, count]) => `${kind} ${count}`);
+    log(`noted: ${counts.join(', ')}`);
     log('comparing the files of all nodes');
     return compareReplicas(this.#cluster, readable);
   }
@@ -332,7 +336,7 @@ class ChaosRun {
 
   #result(replicaViolations: readonly Violation[]): ChaosResult {
     const { log, rounds, seed } = this.#options;
-    const verdict = this.#history.verdict();
+    const verdict = this.#history.verdict(performance.now());
     const all = [...verdict.violations, ...replicaViolations];
     for (const { id, text } of all.slice(0, 40)) log(`${id} ${text}`);
     if (all.length > 40) log(`and ${all.length - 40} violations more`);

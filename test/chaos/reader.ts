@@ -24,6 +24,7 @@ import type { History } from './history/history.js';
 
 const FETCH_VERSION = 11;
 const FETCH_BYTES = 1 << 20;
+const FETCH_WAIT_MS = 500;
 const FETCH_TIMEOUT_MS = 4_000;
 const RETRY_MS = 100;
 
@@ -115,12 +116,19 @@ async function mustFetch(
   isFinal: boolean,
 ): Promise<Fetched> {
   for (let tries = 0; tries < 100; tries++) {
-    const fetched = await tryFetch(client, name, offset, history, isFinal);
+    const fetched = await tryFetch(client, name, offset, history, { isFinal });
     if (fetched !== null) return fetched;
     await sleep(RETRY_MS);
   }
   throw new Error(`nobody serves ${keyOf(name)} from offset ${offset}`);
 }
+
+export type FetchOptions = {
+  /** Part of the last reading, which sees every batch that stays. */
+  readonly isFinal?: boolean;
+  readonly maxWaitMs?: number;
+  readonly maxBytes?: number;
+};
 
 /** Null when this attempt led nowhere: no leader, no connection, or an error worth another try. */
 export async function tryFetch(
@@ -128,8 +136,7 @@ export async function tryFetch(
   { topic, partition }: PartitionName,
   fetchOffset: number,
   history: History,
-  isFinal = false,
-  maxWaitMs = 500,
+  { isFinal = false, maxWaitMs = FETCH_WAIT_MS, maxBytes = FETCH_BYTES }: FetchOptions = {},
 ): Promise<Fetched | null> {
   const leader = client.leaderOf(topic, partition);
   if (leader === null) return null;
@@ -144,18 +151,18 @@ export async function tryFetch(
       partition,
       currentLeaderEpoch: epoch,
       fetchOffset,
-      partitionMaxBytes: FETCH_BYTES,
+      partitionMaxBytes: maxBytes,
     };
     const body = {
       maxWaitMs,
       minBytes: 1,
-      maxBytes: FETCH_BYTES,
+      maxBytes,
       topics: [{ topic, partitions: [wanted] }],
     };
     const answer = await connection.request(fetchApi, FETCH_VERSION, body, FETCH_TIMEOUT_MS);
     const found = answer.responses[0]?.partitions[0];
     if (found === undefined) throw new Error(`answer without ${key}`);
-    return judgeAnswer(found, { op, key, fetchOffset, isFinal }, history);
+    return noteFetchAnswer(found, { op, key, fetchOffset, isFinal }, history);
   } catch (error) {
     history.note({ kind: 'gave-up', op });
     if (error instanceof ConnectionLost) return null;
@@ -166,13 +173,19 @@ export async function tryFetch(
 type FetchResponse = Decoded<typeof fetchApi.response>;
 type PartitionAnswer = FetchResponse['responses'][number]['partitions'][number];
 type Asked = {
+  /** Of the question, which was noted. */
   readonly op: number;
   readonly key: string;
   readonly fetchOffset: number;
   readonly isFinal: boolean;
 };
 
-function judgeAnswer(found: PartitionAnswer, asked: Asked, history: History): Fetched | null {
+/** Null when the answer is an error. */
+export function noteFetchAnswer(
+  found: PartitionAnswer,
+  asked: Asked,
+  history: History,
+): Fetched | null {
   const { op, key, fetchOffset, isFinal } = asked;
   const { errorCode, highWatermark, lastStableOffset, logStartOffset, records } = found;
   if (errorCode === ERROR.OFFSET_OUT_OF_RANGE) {

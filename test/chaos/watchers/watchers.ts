@@ -1,0 +1,76 @@
+/**
+ * Everybody who watches a run: probers of each node, followers of some partitions, a consumer
+ * group; and what the nodes themselves wrote about who leads. Promise: a watcher that saw nothing
+ * is told of, because it proves nothing.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Prng } from '#src/base/prng.js';
+import type { TestCluster } from '../../support/cluster.js';
+import type { KafkaClient } from '../../support/kafka-client.js';
+import type { HistoryEvent } from '../history/events.js';
+import type { History } from '../history/history.js';
+import { Follower, type PartitionName } from '../reader.js';
+import { GroupWatcher } from './group-watcher.js';
+import { Prober } from './prober.js';
+import type { Worker } from './worker.js';
+
+/** Every so many partitions one is followed. */
+const FOLLOWED_EVERY = 3;
+
+export function makeWatchers(
+  cluster: TestCluster,
+  client: KafkaClient,
+  names: readonly PartitionName[],
+  history: History,
+  seed: number,
+): Worker[] {
+  const { bootstrap, nodeIds } = cluster;
+  const epochs = new Map<string, number>();
+  const probers = nodeIds.map((nodeId, i) => {
+    const address = bootstrap[i] as string;
+    return new Prober({ nodeId, address, names, history, epochs });
+  });
+  const followers = names
+    .filter((_, i) => i % FOLLOWED_EVERY === 0)
+    .map((name) => new Follower(client, name, history));
+  const topic = (names[0] as PartitionName).topic;
+  const partitions = names.filter((name) => name.topic === topic).length;
+  const random = new Prng(seed).fork();
+  const group = 'watched';
+  const groups = new GroupWatcher({ group, topic, partitions, bootstrap, history, random });
+  return [...probers, ...followers, groups];
+}
+
+const MUST_HAPPEN: readonly HistoryEvent['kind'][] = [
+  'told',
+  'leader',
+  'given',
+  'answered-again',
+  'assigned',
+  'confirmed',
+  'committed',
+  'position',
+];
+
+/** What nobody saw although a run shows it. */
+export function unseen(history: History): string[] {
+  return MUST_HAPPEN.filter((kind) => !history.counts.has(kind)).map(
+    (kind) => `nobody noted "${kind}"`,
+  );
+}
+
+/** What each node wrote when it became the leader of something. */
+export function noteLeadersOfLogs(cluster: TestCluster, history: History): void {
+  for (const node of cluster.nodeIds) {
+    const text = readFileSync(join(cluster.dataDir, `node-${node}/lograft.log`), 'utf8');
+    for (const line of text.split('\n')) {
+      if (!line.includes('"kind":"leader"')) continue;
+      const { topic = 'metadata', partition = 0, term } = JSON.parse(line) as LeaderLine;
+      const name = `${topic}:${partition}`;
+      history.note({ kind: 'leader', source: null, partition: name, epoch: term, node });
+    }
+  }
+}
+
+type LeaderLine = { readonly topic?: string; readonly partition?: number; readonly term: number };
