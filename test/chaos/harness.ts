@@ -140,7 +140,7 @@ class ChaosRun {
     await this.#refreshUntilComplete();
     const writers = this.#makeWriters();
     const { seed } = this.#options;
-    const watchers = makeWatchers(this.#cluster, this.#client, this.#names, this.#history, seed);
+    const watchers = makeWatchers(this.#cluster, this.#names, this.#history, seed);
     const workers = [...writers, ...watchers];
     const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
     try {

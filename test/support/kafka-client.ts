@@ -1,6 +1,7 @@
 /**
- * Knows which node leads what, and keeps one connection to each. Refreshes in the background are
- * shared by all who ask at the same time. It never retries a write: what an answer, or none, means
+ * Knows which node leads what, and keeps one connection to each, and one more for its own questions
+ * about that: answers come in order, and those to writes may take long. Refreshes in the background
+ * are shared by all who ask at the same time. It never retries a write: what an answer, or none, means
  * is for the caller to record.
  */
 import { ERROR } from '#src/protocol/errors.js';
@@ -114,7 +115,7 @@ export class KafkaClient {
   }
 
   async #ask(address: Address): Promise<void> {
-    const connection = await this.#connectionAt(address);
+    const connection = await this.#connectionAt(address, 'metadata');
     const answer = await connection.request(
       metadataApi,
       METADATA_VERSION,
@@ -144,14 +145,14 @@ export class KafkaClient {
     if (leader.nodeId >= 0) this.#leaders.set(key, leader);
   }
 
-  #connectionAt(address: Address): Promise<KafkaConnection> {
-    const key = `${address.host}:${address.port}`;
+  #connectionAt(address: Address, purpose: 'data' | 'metadata' = 'data'): Promise<KafkaConnection> {
+    const key = `${address.host}:${address.port} ${purpose}`;
     const existing = this.#connections.get(key);
     if (existing !== undefined) {
       return existing.then((connection) => {
         if (connection.isOpen) return connection;
         if (this.#connections.get(key) === existing) this.#connections.delete(key);
-        return this.#connectionAt(address);
+        return this.#connectionAt(address, purpose);
       });
     }
     if (this.#isClosed) return Promise.reject(new ConnectionLost('closed by us'));

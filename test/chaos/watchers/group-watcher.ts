@@ -8,6 +8,7 @@ import { ConnectionLost, KafkaConnection } from '../../support/kafka-connection.
 import { sleep } from '../../support/wait-for.js';
 import type { History } from '../history/history.js';
 import { GroupMember } from './group-member.js';
+import { keepRefreshing } from './keep-refreshing.js';
 import { fetchPositions } from './positions.js';
 import type { Worker } from './worker.js';
 
@@ -15,7 +16,6 @@ const RESIDENTS = 2;
 const STAY_MS = { least: 3_000, most: 9_000 } as const;
 const AWAY_MS = { least: 1_000, most: 6_000 } as const;
 const DEATH_CHANCE = 0.5;
-const METADATA_EVERY_MS = 500;
 const POSITIONS_EVERY_MS = 200;
 const IN_FLIGHT_MAX = 40;
 const STEP_MS = 100;
@@ -47,7 +47,7 @@ export class GroupWatcher implements Worker {
       ...this.#residents.map((member) => member.run()),
       ...this.#options.bootstrap.map((address) => this.#askPositions(address)),
       this.#haveGuests(),
-      this.#keepRefreshing(),
+      keepRefreshing(this.#client, () => this.#isStopped),
     ]);
     await this.#client.close();
   }
@@ -92,17 +92,6 @@ export class GroupWatcher implements Worker {
     }
     connection?.close();
     await Promise.all(running);
-  }
-
-  async #keepRefreshing(): Promise<void> {
-    while (!this.#isStopped) {
-      try {
-        await this.#client.refresh();
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error;
-      }
-      await sleep(METADATA_EVERY_MS);
-    }
   }
 
   async #sleep(ms: number): Promise<void> {

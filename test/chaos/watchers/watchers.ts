@@ -7,20 +7,44 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Prng } from '#src/base/prng.js';
 import type { TestCluster } from '../../support/cluster.js';
-import type { KafkaClient } from '../../support/kafka-client.js';
+import { KafkaClient } from '../../support/kafka-client.js';
 import type { HistoryEvent } from '../history/events.js';
 import type { History } from '../history/history.js';
 import { Follower, type PartitionName } from '../reader.js';
 import { GroupWatcher } from './group-watcher.js';
+import { keepRefreshing } from './keep-refreshing.js';
 import { Prober } from './prober.js';
 import type { Worker } from './worker.js';
 
 /** Every so many partitions one is followed. */
 const FOLLOWED_EVERY = 3;
 
+/** Followers of partitions, with connections of their own. */
+class Followers implements Worker {
+  readonly #client: KafkaClient;
+  readonly #followers: readonly Follower[];
+  #isStopped = false;
+
+  constructor(bootstrap: readonly string[], names: readonly PartitionName[], history: History) {
+    const topics = [...new Set(names.map(({ topic }) => topic))];
+    this.#client = new KafkaClient(bootstrap, topics, 'follower');
+    this.#followers = names.map((name) => new Follower(this.#client, name, history));
+  }
+
+  async run(): Promise<void> {
+    const refreshing = keepRefreshing(this.#client, () => this.#isStopped);
+    await Promise.all([refreshing, ...this.#followers.map((follower) => follower.run())]);
+    await this.#client.close();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const follower of this.#followers) follower.stop();
+  }
+}
+
 export function makeWatchers(
   cluster: TestCluster,
-  client: KafkaClient,
   names: readonly PartitionName[],
   history: History,
   seed: number,
@@ -31,15 +55,14 @@ export function makeWatchers(
     const address = bootstrap[i] as string;
     return new Prober({ nodeId, address, names, history, epochs });
   });
-  const followers = names
-    .filter((_, i) => i % FOLLOWED_EVERY === 0)
-    .map((name) => new Follower(client, name, history));
+  const followed = names.filter((_, i) => i % FOLLOWED_EVERY === 0);
+  const followers = new Followers(bootstrap, followed, history);
   const topic = (names[0] as PartitionName).topic;
   const partitions = names.filter((name) => name.topic === topic).length;
   const random = new Prng(seed).fork();
   const group = 'watched';
   const groups = new GroupWatcher({ group, topic, partitions, bootstrap, history, random });
-  return [...probers, ...followers, groups];
+  return [...probers, followers, groups];
 }
 
 const MUST_HAPPEN: readonly HistoryEvent['kind'][] = [

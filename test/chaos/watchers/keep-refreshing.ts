@@ -1,0 +1,17 @@
+/** A client that hears of new leaders although nobody asks it. */
+import type { KafkaClient } from '../../support/kafka-client.js';
+import { ConnectionLost } from '../../support/kafka-connection.js';
+import { sleep } from '../../support/wait-for.js';
+
+const EVERY_MS = 500;
+
+export async function keepRefreshing(client: KafkaClient, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    try {
+      await client.refresh();
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+    await sleep(EVERY_MS);
+  }
+}
