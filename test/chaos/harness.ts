@@ -11,6 +11,7 @@ import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
 import { AckGaps, type Percentiles, type Silence } from './ack-gaps.js';
+import { type ClientName, makeClients } from './clients/clients.js';
 import type { Fault, FaultKind } from './faults/fault.js';
 import { planFaults } from './faults/registry.js';
 import type { Readable } from './history/copies.js';
@@ -34,6 +35,8 @@ export type ChaosOptions = {
   /** From the nodes' return to the end of the round. */
   readonly settleMs: number;
   readonly topicConfigs: readonly string[];
+  /** Who writes and reads besides the writers of this project. */
+  readonly clients?: readonly ClientName[];
   readonly log: (line: string) => void;
 };
 
@@ -141,7 +144,14 @@ class ChaosRun {
     const writers = this.#makeWriters();
     const { seed } = this.#options;
     const watchers = makeWatchers(this.#cluster, this.#names, this.#history, seed);
-    const workers = [...writers, ...watchers];
+    const clients = await makeClients(this.#options.clients ?? [], {
+      cluster: this.#cluster,
+      names: this.#names,
+      history: this.#history,
+      random: new Prng(seed + 1),
+      log: this.#options.log,
+    });
+    const workers = [...writers, ...watchers, ...clients];
     const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
     try {
       // Trouble of a worker must end the run at once, not at its end.

@@ -3,6 +3,7 @@
  * stderr the story. Exit code 0 only when every promise held.
  */
 import { parseArgs } from 'node:util';
+import { CLIENT_NAMES, isClientName, missingClient } from './clients/clients.js';
 import { KINDS, KIND_NAMES, choose, kindsNamed } from './faults/registry.js';
 import { runChaos, startChaosCluster } from './harness.js';
 import { addToLedger } from '../support/ledger.js';
@@ -12,6 +13,7 @@ const USAGE = `usage: npm run chaos -- [options]
   --seed N        the plan follows from it (1)
   --faults LIST   of ${KIND_NAMES.join(',')} (kill),
                   or all: those that can run here
+  --clients LIST  of ${CLIENT_NAMES.join(',')} (own)
   --writers N     half of them idempotent (8)
   --topics N      (3), each of --partitions N (6)
   --every-ms N    pause of a writer between batches (5)
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
     faults: { type: 'string', default: 'kill' },
+    clients: { type: 'string', default: 'own' },
     writers: { type: 'string', default: '8' },
     topics: { type: 'string', default: '3' },
     partitions: { type: 'string', default: '6' },
@@ -36,15 +39,24 @@ const { values } = parseArgs({
 });
 
 const names = values.faults === 'all' ? KIND_NAMES : values.faults.split(',');
-if (values.help || !names.every((name) => KIND_NAMES.includes(name))) {
+const clientNames = values.clients.split(',');
+const clients = clientNames.filter(isClientName);
+const isUsable =
+  names.every((name) => KIND_NAMES.includes(name)) &&
+  clients.length === clientNames.length &&
+  // Acks are measured by our own writers.
+  clients.includes('own');
+if (values.help || !isUsable) {
   process.stderr.write(`${USAGE}\n`);
   process.exit(values.help ? 0 : 2);
 }
 const { kinds, missing } = choose(values.faults === 'all' ? KINDS : kindsNamed(names));
-for (const reason of missing) process.stderr.write(`can not run here: ${reason}\n`);
+const absent = clients.map(missingClient).filter((reason) => reason !== null);
+for (const reason of [...missing, ...absent]) process.stderr.write(`can not run here: ${reason}\n`);
 // A kind that was asked for by name, or on a machine that has everything, may not be left out.
 const isTooFew = missing.length > 0 && (values.faults !== 'all' || process.env['CI'] === 'true');
-if (isTooFew || kinds.length === 0) process.exit(1);
+const isClientMissing = absent.length > 0 && process.env['CI'] === 'true';
+if (isTooFew || isClientMissing || kinds.length === 0) process.exit(1);
 
 // Without a listener a signal would end this process without the clean-up of its exit.
 for (const [signal, code] of [
@@ -68,6 +80,7 @@ const result = await runChaos(cluster, {
   everyMs: Number(values['every-ms']),
   recordsPerBatch: 5,
   settleMs: 5_000,
+  clients: clients.filter((name) => missingClient(name) === null),
   topicConfigs: ['retention.ms=-1', 'retention.bytes=-1', ...values.config],
   log: (line) => process.stderr.write(`${line}\n`),
 });

@@ -105,7 +105,9 @@ export type GroupEvent =
   /** A member stopped without a word. */
   | { kind: 'died'; group: string; member: string; atMs: number }
   /** Members of the group, whichever, were given the offsets [from, to). */
-  | { kind: 'group-read'; group: string; partition: string; from: number; to: number };
+  | { kind: 'group-read'; group: string; partition: string; from: number; to: number }
+  /** The group went up to this offset; members of its own make its commits, so none is noted. */
+  | { kind: 'group-at'; group: string; partition: string; offset: number };
 
 export type CommitEvent =
   /** `token` names this commit and nothing else (it travels as metadata). */

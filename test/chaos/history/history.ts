@@ -58,6 +58,9 @@ export class History {
       'group-gave-up': ({ op }) => this.#groups.gaveUp(op),
       died: (event) => this.#groups.died(event),
       'group-read': (event) => this.#groups.read(event),
+      'group-at': ({ group, partition, offset }) => {
+        this.#groups.positioned(group, partition, offset);
+      },
       commit: (event) => commits.commit(event),
       committed: (event) => commits.committed(event),
       'commit-refused': (event) => commits.refused(event),

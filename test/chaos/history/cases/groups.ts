@@ -181,6 +181,13 @@ const POSITION_CASES: readonly Case[] = [
     broken: position(2, 9, 1),
     clean: [read(3, 5), ...position(2, 9, 1)],
   },
+  {
+    id: 'G5',
+    what: 'a group whose commits nobody sees went past a record',
+    before: [read(0, 4), read(5, 9)],
+    broken: [{ kind: 'group-at', group: GROUP, partition: PARTITION, offset: 5 }],
+    clean: [{ kind: 'group-at', group: GROUP, partition: PARTITION, offset: 4 }],
+  },
 ];
 
 export const GROUP_CASES: readonly Case[] = [...MEMBER_CASES, ...POSITION_CASES];
