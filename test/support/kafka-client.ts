@@ -1,8 +1,8 @@
 /**
  * Knows which node leads what, and keeps one connection to each, and one more for its own questions
  * about that: answers come in order, and those to writes may take long. Refreshes in the background
- * are shared by all who ask at the same time. It never retries a write: what an answer, or none, means
- * is for the caller to record.
+ * are shared by all who ask at the same time. It never retries a write: what an answer, or none,
+ * means is for the caller to record.
  */
 import { ERROR } from '#src/protocol/errors.js';
 import { listOffsetsApi } from '#src/protocol/messages/list-offsets.js';

@@ -87,7 +87,7 @@ function makeKcat({ cluster, names, history, random, log }: ClientOptions): Work
 }
 
 /** librdkafka reports an idempotent producer's records of a partition in order, but unnamed. */
-function fateOfKcat(line: string): Fate | null {
+export function fateOfKcat(line: string): Fate | null {
   const delivered = /^% Message delivered to partition \d+ \(offset (-?\d+)\)/.exec(line);
   if (delivered !== null) return { kind: 'acked', value: null, offset: Number(delivered[1]) };
   const failed = /^% Delivery failed for message: (.*)$/.exec(line);
@@ -131,7 +131,7 @@ async function makeJava({ cluster, names, history, random, log }: ClientOptions)
   });
 }
 
-function fateOfLine(line: string): Fate | null {
+export function fateOfLine(line: string): Fate | null {
   const acked = /^acked (\S+) (-?\d+)$/.exec(line);
   if (acked !== null) return { kind: 'acked', value: acked[1] as string, offset: Number(acked[2]) };
   const failed = /^failed (\S+) (.*)$/.exec(line);
