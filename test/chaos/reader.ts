@@ -115,12 +115,18 @@ async function mustFetch(
   history: History,
   isFinal: boolean,
 ): Promise<Fetched> {
+  let reason = '';
+  const onFailure = (text: string): void => {
+    reason = text;
+  };
   for (let tries = 0; tries < 100; tries++) {
-    const fetched = await tryFetch(client, name, offset, history, { isFinal });
+    const fetched = await tryFetch(client, name, offset, history, { isFinal, onFailure });
     if (fetched !== null) return fetched;
     await sleep(RETRY_MS);
+    // Leaders may still move back to their preferred nodes.
+    await client.refresh();
   }
-  throw new Error(`nobody serves ${keyOf(name)} from offset ${offset}`);
+  throw new Error(`nobody serves ${keyOf(name)} from offset ${offset}: ${reason}`);
 }
 
 export type FetchOptions = {
@@ -128,6 +134,8 @@ export type FetchOptions = {
   readonly isFinal?: boolean;
   readonly maxWaitMs?: number;
   readonly maxBytes?: number;
+  /** Hears why an attempt led nowhere. */
+  readonly onFailure?: (reason: string) => void;
 };
 
 /** Null when this attempt led nowhere: no leader, no connection, or an error worth another try. */
@@ -136,8 +144,9 @@ export async function tryFetch(
   { topic, partition }: PartitionName,
   fetchOffset: number,
   history: History,
-  { isFinal = false, maxWaitMs = FETCH_WAIT_MS, maxBytes = FETCH_BYTES }: FetchOptions = {},
+  options: FetchOptions = {},
 ): Promise<Fetched | null> {
+  const { isFinal = false, maxWaitMs = FETCH_WAIT_MS, maxBytes = FETCH_BYTES } = options;
   const leader = client.leaderOf(topic, partition);
   if (leader === null) return null;
   const op = history.nextOp();
@@ -162,11 +171,17 @@ export async function tryFetch(
     const answer = await connection.request(fetchApi, FETCH_VERSION, body, FETCH_TIMEOUT_MS);
     const found = answer.responses[0]?.partitions[0];
     if (found === undefined) throw new Error(`answer without ${key}`);
+    if (found.errorCode !== ERROR.NONE) {
+      options.onFailure?.(
+        `node ${leader.nodeId}, epoch ${epoch}: ${errorInfo(found.errorCode).name}`,
+      );
+    }
     return noteFetchAnswer(found, { op, key, fetchOffset, isFinal }, history);
   } catch (error) {
     history.note({ kind: 'gave-up', op });
-    if (error instanceof ConnectionLost) return null;
-    throw error;
+    if (!(error instanceof ConnectionLost)) throw error;
+    options.onFailure?.(error.message);
+    return null;
   }
 }
 
