@@ -165,7 +165,7 @@ export class Prober implements Worker {
     }
   }
 
-  /** Every other time the next epoch: a leader that was elected a moment ago is asked by its own. */
+  /** Every other time the next epoch: who was elected a moment ago is asked by its own. */
   #guess(epoch: number): number {
     return epoch >= 0 && this.#turns % 2 === 1 ? epoch + 1 : epoch;
   }
