@@ -48,6 +48,9 @@ export type MemberOptions = {
   readonly history: History;
 };
 
+/** Partition and offset. */
+type Position = readonly [number, number];
+
 export class GroupMember {
   readonly #options: MemberOptions;
   readonly #link: CoordinatorLink;
@@ -166,6 +169,20 @@ export class GroupMember {
     this.#offsets = new Map(partitions.map((p) => [p, Math.max(0, positions.get(p) ?? -1)]));
     this.#committed = new Map(this.#offsets);
     this.#generation = generation;
+    if (this.#offsets.size > 0) await this.#actAsZombie(generation - 1);
+  }
+
+  /** What a member would do that slept through the rebalance: nothing of it may be taken. */
+  async #actAsZombie(generation: number): Promise<void> {
+    const { group, history } = this.#options;
+    const op = this.#asked();
+    const member = this.#memberId;
+    const body = { groupId: group, generationId: generation, memberId: member };
+    const answer = await this.#ask(heartbeatApi, HEARTBEAT_VERSION, body);
+    if (answer?.errorCode === ERROR.NONE) {
+      history.note({ kind: 'confirmed', op, generation, member });
+    } else history.note({ kind: 'group-gave-up', op });
+    await this.#sendCommit(generation, [...this.#offsets].slice(0, 1));
   }
 
   async #turn(): Promise<void> {
@@ -218,9 +235,15 @@ export class GroupMember {
   async #commit(): Promise<void> {
     const moved = [...this.#offsets].filter(([p, offset]) => offset !== this.#committed.get(p));
     if (moved.length === 0 || this.#generation < 0) return;
+    const { committed, error } = await this.#sendCommit(this.#generation, moved);
+    for (const [partition, offset] of committed) this.#committed.set(partition, offset);
+    if (error !== null) this.#failed(error);
+  }
+
+  /** Returns what was committed, and the last error. */
+  async #sendCommit(generation: number, positions: readonly Position[]) {
     const { group, history, name, topic } = this.#options;
-    const generation = this.#generation;
-    const commits = moved.map(([partition, offset]) => {
+    const commits = positions.map(([partition, offset]) => {
       const op = history.nextOp();
       this.#commits += 1;
       const token = `${name}.${this.#commits}`;
@@ -241,16 +264,20 @@ export class GroupMember {
     };
     const answer = await this.#ask(offsetCommitApi, COMMIT_VERSION, body);
     const found = answer?.topics[0]?.partitions ?? [];
+    const committed: Position[] = [];
+    let error: number | null = null;
     for (const { op, partition, offset } of commits) {
       const code = found.find(({ partitionIndex }) => partitionIndex === partition)?.errorCode;
       const outcome = code === undefined ? 'indefinite' : errorInfo(code).outcome;
       if (outcome === 'none') {
         history.note({ kind: 'committed', op });
-        this.#committed.set(partition, offset);
-      } else
-        history.note({ kind: outcome === 'definite' ? 'commit-refused' : 'commit-unknown', op });
-      if (code !== undefined && outcome !== 'none') this.#failed(code);
+        committed.push([partition, offset]);
+        continue;
+      }
+      history.note({ kind: outcome === 'definite' ? 'commit-refused' : 'commit-unknown', op });
+      error = code ?? error;
     }
+    return { committed, error };
   }
 
   async #leave(): Promise<void> {

@@ -73,6 +73,8 @@ const MUST_HAPPEN: readonly HistoryEvent['kind'][] = [
   'assigned',
   'confirmed',
   'committed',
+  // Of a generation that is over.
+  'commit-refused',
   'position',
 ];
 
@@ -88,12 +90,24 @@ export function noteLeadersOfLogs(cluster: TestCluster, history: History): void 
   for (const node of cluster.nodeIds) {
     const text = readFileSync(join(cluster.dataDir, `node-${node}/lograft.log`), 'utf8');
     for (const line of text.split('\n')) {
-      if (!line.includes('"kind":"leader"')) continue;
-      const { topic = 'metadata', partition = 0, term } = JSON.parse(line) as LeaderLine;
+      const found = leaderIn(line);
+      if (found === null) continue;
+      const { topic = 'metadata', partition = 0, term: epoch } = found;
       const name = `${topic}:${partition}`;
-      history.note({ kind: 'leader', source: null, partition: name, epoch: term, node });
+      history.note({ kind: 'leader', source: null, partition: name, epoch, node });
     }
   }
 }
 
 type LeaderLine = { readonly topic?: string; readonly partition?: number; readonly term: number };
+
+function leaderIn(line: string): LeaderLine | null {
+  if (!line.includes('"kind":"leader"')) return null;
+  try {
+    return JSON.parse(line) as LeaderLine;
+  } catch (error) {
+    // A power cut tears the line that was being written.
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
