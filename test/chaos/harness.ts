@@ -110,7 +110,7 @@ export async function runChaos(cluster: TestCluster, options: ChaosOptions): Pro
 class ChaosRun {
   readonly #cluster: TestCluster;
   readonly #options: ChaosOptions;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #gaps = new AckGaps();
   readonly #client: KafkaClient;
   readonly #names: readonly PartitionName[];
@@ -126,7 +126,7 @@ class ChaosRun {
     this.#cluster = cluster;
     this.#options = options;
     const { faults, topics, partitions } = options;
-    this.#witness = new Witness(faults.some(({ mayServeDamage }) => mayServeDamage === true));
+    this.#history = new History(faults.some(({ mayServeDamage }) => mayServeDamage === true));
     this.#topics = Array.from({ length: topics }, (_, i) => `chaos-${i + 1}`);
     this.#names = this.#topics.flatMap((topic) =>
       Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
@@ -352,7 +352,8 @@ class ChaosRun {
     if (all.length > 40) log(`and ${all.length - 40} violations more`);
     for (const failure of this.#failures) log(failure);
     log(`${verdict.unknown} records without a final answer, ${verdict.unknownFound} of them kept`);
-    if (this.#witness.damaged > 0) log(`${this.#witness.damaged} damaged answers refused`);
+    const damaged = this.#history.counts.get('damaged') ?? 0;
+    if (damaged > 0) log(`${damaged} damaged answers refused`);
     const { acked, lost, changed, duplicated } = verdict;
     return {
       seed,

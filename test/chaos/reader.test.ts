@@ -23,8 +23,11 @@ type Answer = {
 };
 
 /** Violations of a fetch from `offset`, begun when all below 4 was known to be there. */
-function idsOf({ bytes = Buffer.alloc(0), ...answer }: Answer, offset = 0): string[] {
-  const history = new History();
+function idsOf(
+  { bytes = Buffer.alloc(0), ...answer }: Answer,
+  offset = 0,
+  history = new History(),
+): string[] {
   const ask = (op: number): void => {
     const asked = { op, partition: PARTITION, epoch: EPOCH, offset };
     history.note({ kind: 'asked', ...asked, question: 'fetch' });
@@ -62,6 +65,23 @@ test('K10: a flipped bit', () => {
   const bytes = batch(0, 2);
   bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
   assert.equal(idsOf({ bytes }), ['K10']);
+});
+
+test('where damage is tolerated a damaged answer is refused as a whole, and counted', () => {
+  const bytes = Buffer.concat([batch(0, 2), batch(2, 2)]);
+  const history = new History(true);
+  assert.equal(idsOf({ bytes }, 0, history), []);
+  assert.is(history.counts.get('damaged'), undefined);
+  const moved = Buffer.from(bytes);
+  moved.writeUInt8(4, batch(0, 2).length + 7);
+  const flipped = Buffer.from(bytes);
+  flipped.writeUInt8(flipped.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  for (const damaged of [moved, flipped]) {
+    const careful = new History(true);
+    assert.equal(idsOf({ bytes: damaged }, 0, careful), []);
+    assert.is(careful.counts.get('damaged'), 1);
+    assert.is(careful.counts.get('batch'), undefined);
+  }
 });
 
 test('K8: bytes above the high watermark, or a stable offset above it', () => {

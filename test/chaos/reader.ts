@@ -215,6 +215,10 @@ export function noteFetchAnswer(
   }
   history.note({ kind: 'told', op, highWatermark, lastStableOffset, logStartOffset, epoch: -1 });
   const batches = records === null ? [] : splitBatches(records, key, { highWatermark, isFinal });
+  if (history.toleratesDamage && isDamaged(batches, Math.max(fetchOffset, logStartOffset))) {
+    history.note({ kind: 'damaged', partition: key });
+    return null;
+  }
   for (const { event } of batches) history.note(event);
   const wanted = batches.filter(({ batch }) => batch.nextOffset > fetchOffset);
   return { highWatermark, logStartOffset, batches: wanted.map(({ batch }) => batch) };
@@ -225,11 +229,29 @@ const AFTER_LEADER_EPOCH = 16;
 
 type View = { readonly bytes: Buffer; readonly start: number; readonly length: number };
 
+/** Base offsets are outside of the CRC: a careful client sees whether they follow each other. */
+function isDamaged(batches: readonly Split[], from: number): boolean {
+  let expected = from;
+  for (const [i, { batch, event }] of batches.entries()) {
+    const { baseOffset, nextOffset } = batch;
+    // Only the first ones may begin before what was asked for.
+    const isNext = i === 0 ? baseOffset <= expected : baseOffset === expected;
+    if (!event.isSound || !isNext) return true;
+    expected = nextOffset;
+  }
+  return false;
+}
+
+type Split = {
+  readonly batch: FetchedBatch;
+  readonly event: Extract<HistoryEvent, { kind: 'batch' }>;
+};
+
 type Served = { readonly highWatermark: number; readonly isFinal: boolean };
 
 /** Whole batches of a fetched range, up to the first with a bad checksum, and how to note them. */
 function splitBatches({ bytes, start, length }: View, partition: string, served: Served) {
-  const found: { batch: FetchedBatch; event: HistoryEvent }[] = [];
+  const found: Split[] = [];
   const end = start + length;
   for (let at = start; end - at >= BATCH_HEADER_BYTES; ) {
     const header = readBatchHeader(bytes, at);
@@ -237,7 +259,7 @@ function splitBatches({ bytes, start, length }: View, partition: string, served:
     if (at + sizeBytes > end) break;
     const batch = bytes.subarray(at, at + sizeBytes);
     const nextOffset = nextOffsetOf(header);
-    const event: HistoryEvent = {
+    const event: Split['event'] = {
       kind: 'batch',
       partition,
       baseOffset,

@@ -43,6 +43,8 @@ export type ReadEvent =
       /** Part of the last reading, which sees every batch that stays. */
       isFinal: boolean;
     }
+  /** An answer that a careful client refuses and asks for again; only where that is tolerated. */
+  | { kind: 'damaged'; partition: string }
   | { kind: 'record'; partition: string; offset: number; value: string; isFinal: boolean };
 
 /** `producerId` -1: not an idempotent producer's. */

@@ -26,9 +26,15 @@ export class History {
   readonly #takers: Takers;
   /** How many events of each kind came: a watcher that saw nothing proves nothing. */
   readonly counts = new Map<Kind, number>();
+  /**
+   * Rot of a running node's files reaches clients, who see it by the checksum: while faults make
+   * some, a damaged answer is refused and no violation, as long as a sound one comes.
+   */
+  readonly toleratesDamage: boolean;
   #ops = 0;
 
-  constructor() {
+  constructor(toleratesDamage = false) {
+    this.toleratesDamage = toleratesDamage;
     const report = (id: ViolationId, text: string): void => {
       this.#violations.push({ id, text });
     };
@@ -45,6 +51,9 @@ export class History {
       given: (event) => readers.given(event),
       end: (event) => readers.end(event),
       batch: (event) => this.#places.batch(event),
+      damaged: () => {
+        // Its count is what matters.
+      },
       record: (event) => this.#writes.record(event),
       asked: (event) => offsets.asked(event),
       told: (event) => offsets.told(event),
