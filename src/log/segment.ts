@@ -404,6 +404,7 @@ export class Segment {
   #batchAt({ lastOffset, filePosition }: OffsetEntry, fileBytes: number): Boundary | null {
     const header = headerAt(this.#home.disk, this.file, filePosition, fileBytes);
     const isBelieved = this.#home.mutant === 'index-not-truncated';
+    assert(header !== null || !isBelieved, 'an index entry leads to a batch', { filePosition });
     if (header === null || (nextOffsetOf(header) - 1 !== lastOffset && !isBelieved)) return null;
     return { offset: header.baseOffset, filePosition };
   }

@@ -8,6 +8,8 @@ export type SentBatch = {
   readonly producerEpoch: number;
   readonly baseSequence: number;
   readonly records: number;
+  /** Of every record in it. */
+  readonly timestamp: number;
   readonly crc: number;
   readonly bytes: Buffer;
 };

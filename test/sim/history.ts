@@ -107,6 +107,19 @@ export class History {
     seen.logStartOffset = start;
   }
 
+  /** ListOffsets(timestamp): the first record at or after it, between these bounds. */
+  onTimestamp(nodeId: number, time: number, start: number, end: number, answer: number): void {
+    const { batches, name } = this.#checker;
+    const found = batches.find((batch) => batch.nextOffset > start && batch.sent.timestamp >= time);
+    const isThere = found !== undefined && found.baseOffset < end;
+    const isRight = isThere
+      ? answer >= found.baseOffset && answer < found.nextOffset
+      : answer === -1;
+    if (isRight) return;
+    const expected = isThere ? found.baseOffset : -1;
+    throw new Violation('K5', `${name}: node ${nodeId} finds ${answer}, expected ${expected}`);
+  }
+
   #mustBeCommitted(offset: number, what: string): void {
     const end = this.#checker.committedEnd.offset;
     if (offset > end) throw new Violation('K8', `${what}, committed is ${end}`);

@@ -13,8 +13,8 @@ export type Operation =
       readonly records: number;
       readonly bytes: number;
     }
-  /** ListOffsets(latest) and (earliest). */
-  | { readonly kind: 'ask'; readonly group: number }
+  /** ListOffsets(latest); with `at` also by the timestamp of that part of what is there. */
+  | { readonly kind: 'ask'; readonly group: number; readonly at?: number }
   /** The consumer goes on; with `at` a reader looks at that part of what is there. */
   | { readonly kind: 'fetch'; readonly group: number; readonly at?: number; readonly bytes: number }
   /** DeleteRecords up to a part of what is committed. */
@@ -56,7 +56,7 @@ export function makeOperations(random: Prng, shape: LoadShape): TimedOperation[]
 
 function meanMsOf(random: Prng, profile: Profile): number {
   if (profile === 'sparse') return random.int(2_000, 12_000);
-  return profile === 'busy' ? random.int(3, 25) : random.int(40, 400);
+  return profile === 'busy' ? random.int(5, 50) : random.int(40, 400);
 }
 
 function next(
@@ -71,7 +71,8 @@ function next(
     const records = random.int(1, recordsMax + 1);
     return { kind: 'produce', group, producer, records, bytes: random.int(1, bytesMax + 1) };
   }
-  if (at < 0.72) return { kind: 'ask', group };
+  if (at < 0.66) return { kind: 'ask', group };
+  if (at < 0.72) return { kind: 'ask', group, at: random.float() };
   const bytes = random.pick([1, 300, 100_000]);
   if (at < 0.9) return { kind: 'fetch', group, bytes };
   if (at < 0.97) return { kind: 'fetch', group, at: random.float(), bytes };

@@ -90,7 +90,16 @@ export class SimProducer {
     );
     const crc = bytes.readUInt32BE(17);
     const producerEpoch = this.#epoch;
-    const batch = { group, producerId, producerEpoch, baseSequence, records, crc, bytes };
+    const batch = {
+      group,
+      producerId,
+      producerEpoch,
+      baseSequence,
+      records,
+      timestamp,
+      crc,
+      bytes,
+    };
     sent.add(batch);
     const ordinal = this.#nextOrdinal++;
     this.#pending.push({

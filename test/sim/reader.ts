@@ -4,6 +4,7 @@
  * one.
  */
 import { ORIGIN } from '#src/base/position.js';
+import type { Partition } from '#src/partition/partition.js';
 import type { Seen } from './history.js';
 import { readRanges } from './node-parts.js';
 import type { SimGroup, SimNode } from './sim-node.js';
@@ -21,8 +22,8 @@ export class SimReader {
     this.#world = world;
   }
 
-  /** ListOffsets(latest) and (earliest), at a node that seems to lead. */
-  ask(node: SimNode): void {
+  /** ListOffsets(latest), and by a timestamp, at a node that seems to lead. */
+  ask(node: SimNode, at: number | undefined): void {
     const { index, history } = this.#group;
     node.turn(() => {
       const partition = node.partition(index);
@@ -33,6 +34,24 @@ export class SimReader {
           this.#world.branch(`latest-${error ?? 'answered'}`);
           if (error === null) history.onLatest(node.nodeId, asked, offset);
         });
+      });
+      if (at !== undefined) this.#askByTime(node, partition, at);
+    });
+  }
+
+  #askByTime(node: SimNode, partition: Partition, at: number): void {
+    const { checker, history } = this.#group;
+    const { highWatermark } = partition.replica;
+    const { logStartOffset } = partition.log;
+    const sample = checker.batchOf(logStartOffset + at * (highWatermark - logStartOffset));
+    if (sample === undefined) return;
+    const timestampMs = sample.sent.timestamp;
+    const question = { kind: 'timestamp', timestampMs } as const;
+    partition.offsetFor(question, this.#epochAt(node), ({ error, offset }) => {
+      node.tell(() => {
+        this.#world.branch(`timestamp-${error ?? 'answered'}`);
+        if (error !== null || node.mayBeRotten(this.#group.index)) return;
+        history.onTimestamp(node.nodeId, timestampMs, logStartOffset, highWatermark, offset);
       });
     });
   }

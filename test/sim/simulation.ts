@@ -242,7 +242,7 @@ class Simulation {
         this.#producers[group]?.[operation.producer]?.bump();
         return;
       case 'ask':
-        this.#readers[group]?.ask(this.#findLeader(group));
+        this.#readers[group]?.ask(this.#findLeader(group), operation.at);
         return;
       case 'fetch':
         this.#readers[group]?.fetch(this.#findLeader(group), operation.bytes, operation.at);
