@@ -11,18 +11,18 @@ import { REPOSITORY } from '../tidy/source-tree.js';
 import { killMutant } from './mutants/hunt.js';
 import { mutantOf } from './mutant.js';
 
-const SEEDS_MAX = 400;
+const SEEDS_MAX = 200;
 
 const QUICK = [
   'vote-without-log-check',
   'ack-before-sync',
   'count-self-before-sync',
-  'no-prev-epoch-check',
   'watermark-without-min',
   'producers-not-rebuilt',
   'duplicate-before-commit',
   'latest-before-first-commit',
-  'wiped-voter-keeps-identity',
+  'commit-older-epoch',
+  'same-term-after-restart',
 ];
 
 for (const name of QUICK) {

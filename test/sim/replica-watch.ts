@@ -102,6 +102,8 @@ export class ReplicaWatch implements Witness {
   }
 
   #onFailure(error: Error): void {
+    // A checker that spoke within the replica's own turn.
+    if (error instanceof Violation) throw error;
     const { code } = error as { code?: string };
     const isRot = code === 'CORRUPT' && this.#node.isDamaged;
     if (isRot) this.#world.branch('stopped-at-damage');
