@@ -96,7 +96,6 @@ export async function readAll(
   let offset = logStartOffset;
   while (offset < highWatermark) {
     const { batches } = await mustFetch(client, name, offset, history, true);
-    if (batches.length === 0) break;
     for (const batch of batches) {
       const { baseOffset: from, nextOffset: to } = batch;
       history.note({ kind: 'given', reader, partition, from, to });
@@ -121,7 +120,9 @@ async function mustFetch(
   };
   for (let tries = 0; tries < 100; tries++) {
     const fetched = await tryFetch(client, name, offset, history, { isFinal, onFailure });
-    if (fetched !== null) return fetched;
+    // A leader of a moment ago may not know yet that everything up to here is committed.
+    if (fetched !== null && (!isFinal || fetched.batches.length > 0)) return fetched;
+    if (fetched !== null) reason = `nothing, with high watermark ${fetched.highWatermark}`;
     await sleep(RETRY_MS);
     // Leaders may still move back to their preferred nodes.
     await client.refresh();
