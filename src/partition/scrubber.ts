@@ -31,6 +31,8 @@ export class Scrubber {
   readonly #all = new Set<Partition>();
   readonly #waiting = new Set<Partition>();
   readonly #damaged = new Map<Partition, Offset>();
+  /** Of those, leaders that have tried to hand over. */
+  readonly #asked = new Set<Partition>();
   #handOverAtMs: MonotonicMs = Number.NEGATIVE_INFINITY;
   #readAgainAtMs: MonotonicMs = Number.NEGATIVE_INFINITY;
   #passBeganAtMs: MonotonicMs;
@@ -49,6 +51,7 @@ export class Scrubber {
     this.#all.delete(partition);
     this.#waiting.delete(partition);
     this.#damaged.delete(partition);
+    this.#asked.delete(partition);
   }
 
   tick(): void {
@@ -114,11 +117,18 @@ export class Scrubber {
       const { replica, group, failure } = partition;
       if (failure !== null) this.remove(partition);
       else if (replica.role === 'leader') {
-        if (isHandOverDue) replica.transferLeadership();
+        if (isHandOverDue) this.#endLeading(partition);
       } else if (replica.leaderId !== LEADER_NONE) {
         this.remove(partition);
         this.#options.onDamaged(group, from);
       }
     }
+  }
+
+  /** Followers refuse damaged bytes, so nobody may ever catch up: then without a successor. */
+  #endLeading(partition: Partition): void {
+    if (this.#asked.has(partition)) partition.replica.stepAside();
+    else partition.replica.transferLeadership();
+    this.#asked.add(partition);
   }
 }

@@ -283,6 +283,15 @@ export class Replica {
     this.#fullUntilMs = Number.NEGATIVE_INFINITY;
   }
 
+  /** Leads no more, whether or not anybody has caught up, and lets the others stand first. */
+  stepAside(): void {
+    if (this.role !== 'leader') return;
+    this.#fullUntilMs = this.#options.clock.monotonicMs() + FULL_MS;
+    this.#raft.setMayStand(false);
+    this.#raft.stepDown();
+    this.#markDirty();
+  }
+
   /** This node is about to close: the replica votes and follows on, but does not lead again. */
   retire(): void {
     this.#isRetiring = true;

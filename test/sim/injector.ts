@@ -88,9 +88,8 @@ export class Injector {
   /** As an operator does: who was stopped by his disk, or died in a write, is started again. */
   lookAfter(): void {
     for (const node of this.#o.nodes) {
-      // What a failed sync left in the page cache is not on the disk: only a reboot tells.
-      const keep: Keep = node.disk.counters.failedSyncs > 0 ? 'none' : 'all';
-      if (node.hasDiskFailed) this.#crash(node, keep, RESTART_MS);
+      // What a failed sync left in the page cache is not on disk; a restart must not believe it.
+      if (node.hasDiskFailed) this.#crash(node, 'all', RESTART_MS);
     }
   }
 
@@ -118,7 +117,7 @@ export class Injector {
     mendDisk(node.disk);
     node.disk.killInWrite = null;
     node.resume();
-    if (!node.isUp) this.#start(node);
+    if (!node.isUp) node.start();
   }
 
   #injectForAWhile(fault: Extract<Fault, { forMs: number }>): void {
@@ -186,9 +185,12 @@ export class Injector {
 
   #crash(node: SimNode, keep: Keep, downMs: number): void {
     if (!node.isUp) return;
-    const isReboot = node.disk.counters.failedSyncs > 0;
-    this.#o.world.fault(keep === 'all' && !isReboot ? 'kill' : 'power');
-    node.crash(isReboot && keep === 'all' ? 'none' : keep, this.#o.random);
+    const { world, random } = this.#o;
+    world.fault(keep === 'all' ? 'kill' : 'power');
+    if (keep === 'all' && node.disk.counters.failedSyncs > 0)
+      world.branch('kill-after-failed-sync');
+    node.disk.counters.failedSyncs = 0;
+    node.crash(keep, random);
     this.#startLater(node, downMs);
   }
 
@@ -245,15 +247,10 @@ export class Injector {
     const start = (): void => {
       if (node.isUp || node.life !== life) return;
       // On a full disk, or one that cannot be read, nothing starts: as an operator would, wait.
-      const isStarted = isSound(node.disk) && this.#start(node);
+      const isStarted = isSound(node.disk) && node.start();
       if (!isStarted) this.#o.world.after(START_AGAIN_MS, start);
     };
     this.#o.world.after(this.#o.random.int(1, downMs + 1), start);
-  }
-
-  #start(node: SimNode): boolean {
-    node.disk.counters.failedSyncs = 0;
-    return node.start();
   }
 
   #node(nodeId: number): SimNode {

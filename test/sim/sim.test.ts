@@ -31,6 +31,10 @@ test('no seed of the fixed set breaks an invariant, and all branches are reached
   process.stdout.write(`${hours} hours, ${totals.acked} acknowledged, ${cpuMs} ms of processor\n`);
 });
 
+test('a leader whose damaged bytes nobody takes makes way for another', () => {
+  assert.is(simulate(makePlan(30_079, 'harsh')).violation, null);
+});
+
 test('a failing plan shrinks to one with the same violation', () => {
   const mutant = mutantOf('duplicate-before-commit');
   const options = { mutant };
