@@ -70,23 +70,21 @@ export class Writer {
   readonly outcomes = new Map<string, number>();
   #producerId = -1;
   #batches = 0;
-  #turn: number;
+  /** Whose turn comes first; partitions that a busy node makes wait keep their place. */
+  #queue: string[] = [];
   #isStopping = false;
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#turn = options.writer;
   }
 
   async run(): Promise<void> {
     const { client, everyMs, isIdempotent } = this.#options;
     if (isIdempotent) this.#producerId = await this.#takeProducerId();
     while (!this.#isStopping) {
-      const { partitions } = client;
-      for (let tries = 0; tries < partitions.length; tries++) {
-        this.#turn += 1;
-        if (this.#tryStart(partitions[this.#turn % partitions.length] as string)) break;
-      }
+      if (this.#queue.length !== client.partitions.length) this.#fillQueue();
+      const place = this.#queue.findIndex((key) => this.#tryStart(key));
+      if (place !== -1) this.#queue.push(...this.#queue.splice(place, 1));
       await sleep(everyMs);
     }
     await Promise.all(this.#running);
@@ -95,6 +93,14 @@ export class Writer {
   /** Takes no new batch; what is in flight gets its answer or its time-out. */
   stop(): void {
     this.#isStopping = true;
+  }
+
+  /** Each writer begins somewhere else. */
+  #fillQueue(): void {
+    const { client, writer } = this.#options;
+    const { partitions } = client;
+    const first = writer % Math.max(1, partitions.length);
+    this.#queue = [...partitions.slice(first), ...partitions.slice(0, first)];
   }
 
   /** False when this partition can not take one more batch of ours now. */
