@@ -239,10 +239,9 @@ export class PartitionLog {
       comparePositions(p, this.#state.start) >= 0 && comparePositions(p, this.#logEnd) <= 0;
     assert(isInside, 'truncation inside the log', { to: p, logEnd: this.#logEnd });
     if (isSamePosition(p, this.#logEnd)) return;
-    assert(this.#reader.baseOffsetOf(p.offset) === p.offset, 'truncation between batches', {
-      to: p,
-    });
     this.#health.change('truncate', () => {
+      const isBetween = this.#reader.baseOffsetOf(p.offset) === p.offset;
+      assert(isBetween, 'truncation between batches', { to: p });
       const removed = this.#reader.marksBetween(p, this.#logEnd);
       if (removed.some(({ kind }) => kind === 'log-start')) this.#cutFilesFirst(p);
       const evidence = Math.max(this.#folder.promisedOffset, this.#wal.promisedOffset(this.#group));

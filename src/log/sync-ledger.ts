@@ -58,11 +58,11 @@ export class SyncLedger {
 
   /** Makes everything before `position`, the log's end, durable. */
   sync(position: Position, withSegments: boolean, done: SyncDone): void {
-    const { disk, segments, wal } = this.#o;
+    const { disk, wal } = this.#o;
     const isSegmentSynced = withSegments;
     const ticket: Ticket = { position, isSegmentSynced, left: 1, error: null, done };
     this.#tickets.add(ticket);
-    const items: SyncItem[] = withSegments ? segments.unsynced() : segments.unnamed();
+    const items = this.#itemsOf(withSegments);
     ticket.left += items.length;
     for (const { file, settle } of items) {
       disk.sync(file, (error) => {
@@ -73,8 +73,16 @@ export class SyncLedger {
     wal.flush((error) => this.#settle(ticket, error));
   }
 
+  /** After a failure none: the system would say that all is well, without the lost pages. */
+  #itemsOf(withSegments: boolean): SyncItem[] {
+    if (this.#failure !== null) return [];
+    const { segments } = this.#o;
+    return withSegments ? segments.unsynced() : segments.unnamed();
+  }
+
   /** Makes a sealed segment durable when nobody waits for it. */
   syncLater(segment: Segment, then: () => void): void {
+    if (this.#failure !== null) return;
     const { file, settle } = itemOf(segment);
     this.#o.disk.syncLater(file, (error) => {
       settle(error);

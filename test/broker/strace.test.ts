@@ -94,7 +94,8 @@ testTraced('an ack is written after a majority has returned from fdatasync', asy
     const ofShard = calls.filter(
       ({ name, on }) => name === 'fdatasync' && on.includes(folder) && !on.includes('/wal/main/'),
     );
-    assert.ok(ofShard.length >= PRODUCES, `${ofShard.length} syncs`);
+    // Two followers are a majority too, so one sync of the leader may stand for several produces.
+    assert.ok(ofShard.length > 0, 'no sync of the leader was seen');
     const missed = after - before - ofShard.length;
     assert.ok(missed >= 0 && missed <= 4, `${after - before} counted, ${ofShard.length} seen`);
   } finally {

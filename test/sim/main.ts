@@ -1,11 +1,12 @@
 /**
  * `npm run sim -- --seconds N [--seed S] [--runs N] [--profile P] [--mutant M] [--trace]
- * [--format json] [--plan FILE] [--no-shrink]`: runs seeds one after the other and prints what
- * happened. A failing seed prints the command that repeats it and a small plan with the same
- * violation; exit 1. `--plan` runs such a plan.
+ * [--format json] [--plan FILE] [--no-shrink] [--ledger]`: runs seeds one after the other and
+ * prints what happened. A failing seed prints the command that repeats it and a small plan with the
+ * same violation; exit 1. `--plan` runs such a plan, `--ledger` adds the sums to docs/ledger.jsonl.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { addToLedger } from '../support/ledger.js';
 import { runCampaign, type Totals } from './campaign.js';
 import { mutantOf, type SimMutant } from './mutant.js';
 import { makePlan, type Plan, PROFILES, type Profile } from './plan.js';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     format: { type: 'string', default: 'text' },
     'no-shrink': { type: 'boolean', default: false },
+    ledger: { type: 'boolean', default: false },
   },
 });
 
@@ -68,7 +70,25 @@ function runSeeds(): void {
   const shrunk = isShrunk ? shrinkFailure(failure, mutant) : null;
   if (isJson) reportJson(totals, shrunk);
   else reportText(totals, shrunk);
-  if (failure !== null || unstableSeed !== null) process.exitCode = 1;
+  const isOk = failure === null && unstableSeed === null;
+  if (!isOk) process.exitCode = 1;
+  if (values.ledger) addTotals(totals, isOk);
+}
+
+function addTotals(
+  { runs, simulatedMs, events, acked, hash, failure }: Totals,
+  isOk: boolean,
+): void {
+  addToLedger('sim', isOk, {
+    firstSeed: Number(values.seed),
+    runs,
+    hours: Number(hours(simulatedMs)),
+    minutes: Math.round((performance.now() - startedMs) / 6_000) / 10,
+    events,
+    acked,
+    hash: hash.toString(16),
+    failedSeed: failure?.seed ?? null,
+  });
 }
 
 function* seedsFrom(first: number): Generator<number> {

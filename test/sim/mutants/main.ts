@@ -4,6 +4,7 @@
  * violation's id; exit 1 when one survives.
  */
 import { parseArgs } from 'node:util';
+import { addToLedger } from '../../support/ledger.js';
 import { mutantOf, SIM_MUTANTS } from '../mutant.js';
 import { type Kill, killMutant } from './hunt.js';
 
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '600' },
     only: { type: 'string' },
     format: { type: 'string', default: 'text' },
+    ledger: { type: 'boolean', default: false },
   },
 });
 
@@ -43,6 +45,10 @@ if (values.format === 'json') {
   process.stdout.write(`${killed} of ${results.length} killed, median ${median} seeds\n`);
 }
 if (survivors > 0) process.exitCode = 1;
+if (values.ledger) {
+  const took = results.map(({ name, kill }) => [name, kill?.seeds ?? null]);
+  addToLedger('mutants', survivors === 0, { firstSeed, median, took: Object.fromEntries(took) });
+}
 
 function lineOf(name: string, kill: Kill | null): string {
   if (kill === null) return `${name.padEnd(NAME_WIDTH)} SURVIVED`;
