@@ -170,7 +170,8 @@ function startHeir(path: string, device: string): ChildProcess {
   const env = { ...process.env };
   // It is not left behind by a test, it is the one who sees to that.
   delete env['TEST_FILE_MARK'];
-  const script = 'read -r _; umount -l "$1"; losetup -d "$2"';
+  // Only the end of its input tells it to act: a signal for the whole group does not end it.
+  const script = 'trap "" HUP INT TERM; read -r _; umount -l "$1"; losetup -d "$2"';
   const heir = spawn('/bin/sh', ['-c', script, 'sh', path, device], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
