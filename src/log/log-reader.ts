@@ -17,6 +17,7 @@ import type { RecentBatches } from './recent-batches.js';
 import type { ReplicaState } from './replica-state.js';
 import type { Segment } from './segment.js';
 import type { Boundary, SegmentHome } from './segment-home.js';
+import { DamagedLogError } from './storage-error.js';
 
 /** What the reader sees of the log it reads. */
 export type LogView = {
@@ -200,12 +201,9 @@ export class LogReader {
   #batchesFrom(from: Position, endOffset: Offset, maxBytes: number) {
     const segment = this.#segmentOf(from.offset);
     const start = this.#boundaryOf(segment, from.offset);
-    assert(start.offset === from.offset, 'followers continue at a batch boundary', {
-      from: from.offset,
-      batch: start.offset,
-    });
     const range = this.#range(segment, start, endOffset, maxBytes);
-    assert(range !== null, 'a slice has a batch', { from: from.offset, endOffset });
+    // Positions of followers are ours: it is the bytes that changed.
+    if (start.offset !== from.offset || range === null) throw new DamagedLogError(from.offset);
     const epoch = epochOfOffset(this.#view.state.epochs, from.offset);
     const to = { offset: range.nextOffset, marks: from.marks };
     return { kind: 'batches', from, to, epoch, range } as const;
