@@ -196,33 +196,15 @@ Napi::Value OutboundBytes(const Napi::CallbackInfo& info) {
   return Number(info, static_cast<double>(layer->OutboundBytes(id)));
 }
 
-Napi::Value SetFrameBytesMax(const Napi::CallbackInfo& info) {
+// A number of one connection: sizes and times are int32 in the core.
+template <void (SocketLayer::*kSet)(ConnectionId, uint32_t), int64_t kLeast>
+Napi::Value SetNumber(const Napi::CallbackInfo& info) {
   Args args(info);
   SocketLayer* layer = LayerOf(&args);
   const ConnectionId id = args.Uint32(1);
-  const int64_t bytes = args.Integer(2, 1);
+  const int64_t value = args.Integer(2, kLeast);
   if (!args.ok() || layer == nullptr) return info.Env().Undefined();
-  layer->SetFrameBytesMax(id, static_cast<uint32_t>(bytes > INT32_MAX ? INT32_MAX : bytes));
-  return info.Env().Undefined();
-}
-
-Napi::Value SetFrameDeadline(const Napi::CallbackInfo& info) {
-  Args args(info);
-  SocketLayer* layer = LayerOf(&args);
-  const ConnectionId id = args.Uint32(1);
-  const int64_t ms = args.Integer(2);
-  if (!args.ok() || layer == nullptr) return info.Env().Undefined();
-  layer->SetFrameDeadline(id, static_cast<uint32_t>(ms > INT32_MAX ? INT32_MAX : ms));
-  return info.Env().Undefined();
-}
-
-Napi::Value SetSendBuffer(const Napi::CallbackInfo& info) {
-  Args args(info);
-  SocketLayer* layer = LayerOf(&args);
-  const ConnectionId id = args.Uint32(1);
-  const int64_t bytes = args.Integer(2, 1);
-  if (!args.ok() || layer == nullptr) return info.Env().Undefined();
-  layer->SetSendBuffer(id, static_cast<uint32_t>(bytes > INT32_MAX ? INT32_MAX : bytes));
+  (layer->*kSet)(id, static_cast<uint32_t>(value > INT32_MAX ? INT32_MAX : value));
   return info.Env().Undefined();
 }
 
@@ -311,9 +293,9 @@ void RegisterSockets(Napi::Env env, Napi::Object exports) {
   Export<Write>(env, exports, "socketsWrite");
   Export<WriteRange>(env, exports, "socketsWriteRange");
   Export<OutboundBytes>(env, exports, "socketsOutboundBytes");
-  Export<SetFrameBytesMax>(env, exports, "socketsSetFrameBytesMax");
-  Export<SetFrameDeadline>(env, exports, "socketsSetFrameDeadline");
-  Export<SetSendBuffer>(env, exports, "socketsSetSendBuffer");
+  Export<SetNumber<&SocketLayer::SetFrameBytesMax, 1>>(env, exports, "socketsSetFrameBytesMax");
+  Export<SetNumber<&SocketLayer::SetFrameDeadline, 0>>(env, exports, "socketsSetFrameDeadline");
+  Export<SetNumber<&SocketLayer::SetSendBuffer, 1>>(env, exports, "socketsSetSendBuffer");
   Export<SetReading>(env, exports, "socketsSetReading");
   Export<RemoteAddress>(env, exports, "socketsRemoteAddress");
   Export<CloseConnection>(env, exports, "socketsClose");
