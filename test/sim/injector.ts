@@ -112,7 +112,7 @@ export class Injector {
   }
 
   #mend(node: SimNode): void {
-    node.diskSlowness = 0;
+    node.syncPace.quicken();
     node.setClockRate(1);
     mendDisk(node.disk);
     node.disk.killInWrite = null;
@@ -158,7 +158,7 @@ export class Injector {
     for (const node of hit) {
       const { disk } = node;
       if (fault.kind === 'pause') node.pause();
-      if (fault.kind === 'slow-disk') node.diskSlowness = fault.factor;
+      if (fault.kind === 'slow-disk') node.syncPace.slowness = fault.factor;
       if (fault.kind === 'slow-clock') node.setClockRate(fault.rate);
       if (fault.kind === 'full-disk') disk.capacityBytes = 0;
       if (fault.kind === 'failing-disk') disk.failSync = /./;
@@ -166,7 +166,7 @@ export class Injector {
       world.after(fault.forMs, () => {
         if (fault.kind === 'pause') node.resume();
         if (this.#isOver) return;
-        node.diskSlowness = 1;
+        node.syncPace.slowness = 1;
         if (fault.kind === 'slow-clock') node.setClockRate(1);
         mendDisk(disk);
       });

@@ -24,6 +24,7 @@ import { type Answer, Requests, branchLogger, isDiskTrouble, readRanges } from '
 import { specOf, TOPIC } from './node-config.js';
 import { ReplicaWatch } from './replica-watch.js';
 import type { Plan } from './plan.js';
+import { SyncPace } from './sync-pace.js';
 import { Violation, type World } from './world.js';
 
 export type SimGroup = {
@@ -60,8 +61,7 @@ export class SimNode implements Station {
   disk: MemoryDisk;
   life = 0;
   isUp = false;
-  /** Factor of what a sync takes above the least. */
-  diskSlowness = 1;
+  readonly syncPace: SyncPace;
   /** Bits flipped on the disk, and nobody may have noticed. */
   isDamaged = false;
   isStranger = false;
@@ -85,6 +85,8 @@ export class SimNode implements Station {
     this.id = id;
     this.nodeId = id.nodeId;
     this.#clock = new NodeClock(world, random);
+    const { syncMsMin, syncMsMax } = options.plan;
+    this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
     this.disk = this.#newDisk();
     this.watches = options.groups.map((group) => new ReplicaWatch(this, group, options));
     this.#majority = new Majority(options.voters.length, options.plan.raft);
@@ -234,15 +236,11 @@ export class SimNode implements Station {
   }
 
   #newDisk(): MemoryDisk {
-    const { plan, world, random } = this.#o;
-    const { syncMsMin, syncMsMax } = plan;
     const disk: MemoryDisk = new MemoryDisk({
       root: DIRECTORY,
       schedule: (run) => {
         const { life } = this;
-        // Mostly quick, sometimes very slow; at once when the time of faults is over.
-        const spread = random.float() ** 3 * (syncMsMax - syncMsMin);
-        world.after(syncMsMin + spread * this.diskSlowness, () => {
+        this.syncPace.schedule(() => {
           if (life === this.life && disk === this.disk) this.turn(run);
         });
       },
