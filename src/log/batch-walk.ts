@@ -1,7 +1,7 @@
 /**
  * Walks over the batch headers of a log file with small positioned reads, never the whole file in
- * memory. Trusts that batches lie one behind the other (recovery has seen to it) and says CORRUPT
- * where they do not. Thread: the caller's.
+ * memory. Batches lie one behind the other (recovery has seen to it); it says CORRUPT where they do
+ * not, for bytes may change later. Thread: the caller's.
  */
 import { LograftError } from '../base/errors.js';
 import type { FilePosition } from '../base/units.js';
@@ -10,9 +10,11 @@ import {
   type BatchHeader,
   emptyHeader,
   isPlausible,
+  nextOffsetOf,
   readBatchHeader,
 } from '../records/batch.js';
 import type { Disk, DiskFile } from './disk.js';
+import type { Boundary } from './segment-home.js';
 
 /** Called with a header that is only valid during the call; false ends the walk. */
 export type VisitBatch = (header: BatchHeader, filePosition: FilePosition) => boolean;
@@ -21,14 +23,14 @@ const FIRST_READ_BYTES = 4 << 10;
 const READ_BYTES_MAX = 256 << 10;
 
 /**
- * Visits the batches of `[from, end)`. Returns where the last visited batch ends, or `from`. The
- * batch whose visit returned false counts as not visited.
+ * Visits the batches from `from` up to the boundary `end`. Returns where the last visited batch
+ * ends, or `from`. The batch whose visit returned false counts as not visited.
  */
 export function walkBatches(
   disk: Disk,
   file: DiskFile,
   from: FilePosition,
-  end: FilePosition,
+  end: Boundary,
   visit: VisitBatch,
 ): FilePosition {
   const header = emptyHeader();
@@ -36,7 +38,8 @@ export function walkBatches(
   let bufferStart = from;
   let bufferEnd = from;
   let position = from;
-  while (position < end) {
+  let nextOffset = 0;
+  while (position < end.filePosition) {
     if (position + BATCH_HEADER_BYTES > bufferEnd) {
       // Small batches: the last read was used up batch by batch, so read more at once.
       const isDense = position < bufferEnd + BATCH_HEADER_BYTES && position > from;
@@ -44,12 +47,15 @@ export function walkBatches(
         buffer = Buffer.allocUnsafe(buffer.length * 4);
       }
       bufferStart = position;
-      const wanted = Math.min(buffer.length, end - position);
+      const wanted = Math.min(buffer.length, end.filePosition - position);
       bufferEnd = position + disk.readAt(file, position, buffer, 0, wanted);
       if (position + BATCH_HEADER_BYTES > bufferEnd) throw corrupt(file, position);
     }
     readBatchHeader(buffer, position - bufferStart, header);
-    if (!isPlausible(header) || position + header.sizeBytes > end) throw corrupt(file, position);
+    if (!isPlausible(header) || header.baseOffset < nextOffset) throw corrupt(file, position);
+    nextOffset = nextOffsetOf(header);
+    const isInside = position + header.sizeBytes <= end.filePosition && nextOffset <= end.offset;
+    if (!isInside) throw corrupt(file, position);
     if (!visit(header, position)) return position;
     position += header.sizeBytes;
   }

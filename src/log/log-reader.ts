@@ -4,6 +4,7 @@
  * Thread: the shard's, synchronous.
  */
 import { assert } from '../base/assert.js';
+import { LograftError } from '../base/errors.js';
 import type { Mark } from '../base/mark.js';
 import { positionAfterMark } from '../base/mark.js';
 import { type Position, comparePositions } from '../base/position.js';
@@ -199,14 +200,23 @@ export class LogReader {
   }
 
   #batchesFrom(from: Position, endOffset: Offset, maxBytes: number) {
-    const segment = this.#segmentOf(from.offset);
-    const start = this.#boundaryOf(segment, from.offset);
-    const range = this.#range(segment, start, endOffset, maxBytes);
+    const range = this.#rangeFrom(from.offset, endOffset, maxBytes);
     // Positions of followers are ours: it is the bytes that changed.
-    if (start.offset !== from.offset || range === null) throw new DamagedLogError(from.offset);
+    if (range?.baseOffset !== from.offset) throw new DamagedLogError(from.offset);
     const epoch = epochOfOffset(this.#view.state.epochs, from.offset);
     const to = { offset: range.nextOffset, marks: from.marks };
     return { kind: 'batches', from, to, epoch, range } as const;
+  }
+
+  /** Null where headers in the way are no longer what they were, too. */
+  #rangeFrom(offset: Offset, endOffset: Offset, maxBytes: number): LogRange | null {
+    const segment = this.#segmentOf(offset);
+    try {
+      return this.#range(segment, this.#boundaryOf(segment, offset), endOffset, maxBytes);
+    } catch (error) {
+      if (error instanceof LograftError && error.code === 'CORRUPT') return null;
+      throw error;
+    }
   }
 
   /** Whole batches from `start`, below `endOffset`, within one segment; at least one if any. */
@@ -267,7 +277,7 @@ export class LogReader {
   }
 
   #walk(segment: Segment, from: FilePosition, visit: Parameters<typeof walkBatches>[4]): void {
-    walkBatches(this.#view.home.disk, segment.file, from, segment.sizeBytes, visit);
+    walkBatches(this.#view.home.disk, segment.file, from, segment.end(), visit);
   }
 
   #segmentOf(offset: Offset): Segment {

@@ -223,7 +223,7 @@ export class Segment {
     this.timeIndex.reset(disk);
     this.#restart();
     try {
-      walkBatches(disk, this.file, 0, end.filePosition, (header) => {
+      walkBatches(disk, this.file, 0, end, (header) => {
         this.acceptHeader(header, indexIntervalBytes);
         return true;
       });
@@ -410,7 +410,7 @@ export class Segment {
   }
 
   #walk(from: FilePosition, visit: Parameters<typeof walkBatches>[4]): FilePosition {
-    return walkBatches(this.#home.disk, this.file, from, this.sizeBytes, visit);
+    return walkBatches(this.#home.disk, this.file, from, this.end(), visit);
   }
 
   #restart(): void {

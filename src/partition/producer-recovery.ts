@@ -74,7 +74,11 @@ export function replayProducers(disk: Disk, log: PartitionLog, producers: Produc
       if (range === null) throw new DamagedLogError(before);
       const file = { fd: range.fd, path: log.directory };
       let expected = range.baseOffset;
-      walkBatches(disk, file, range.filePosition, range.filePosition + range.length, (header) => {
+      const rangeEnd = {
+        offset: range.nextOffset,
+        filePosition: range.filePosition + range.length,
+      };
+      walkBatches(disk, file, range.filePosition, rangeEnd, (header) => {
         if (header.baseOffset !== expected) throw new DamagedLogError(before);
         before = expected;
         expected = nextOffsetOf(header);

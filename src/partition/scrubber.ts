@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
 import type { GroupKey } from '../base/group.js';
 import { LEADER_NONE, type MonotonicMs, type Offset } from '../base/units.js';
+import type { ScrubFinding } from '../log/log-scrub.js';
 import type { Logger } from '../observability/logger.js';
 import type { Partition } from './partition.js';
 
@@ -54,6 +55,15 @@ export class Scrubber {
     this.#asked.delete(partition);
   }
 
+  /** Also what somebody else came upon. */
+  found(partition: Partition, finding: ScrubFinding): void {
+    if (this.#damaged.has(partition)) return;
+    const { group, topic } = partition;
+    this.#options.logger.error({ topic, ...group, ...finding }, 'damaged bytes in the log');
+    this.#waiting.delete(partition);
+    this.#damaged.set(partition, finding.offset);
+  }
+
   tick(): void {
     if (this.#waiting.size === 0) this.#maybeBeginPass();
     let bytes = 0;
@@ -97,15 +107,13 @@ export class Scrubber {
   }
 
   #look(partition: Partition, bytesMax: number): number {
-    const { log, group, topic } = partition;
+    const { log } = partition;
     let bytes = 0;
     while (bytes < bytesMax && !log.scrub.isDone) bytes += log.scrub.step(bytesMax - bytes);
     if (!log.scrub.isDone) return bytes;
     this.#waiting.delete(partition);
     const { finding } = log.scrub;
-    if (finding === null) return bytes;
-    this.#options.logger.error({ topic, ...group, ...finding }, 'damaged bytes in the log');
-    this.#damaged.set(partition, finding.offset);
+    if (finding !== null) this.found(partition, finding);
     return bytes;
   }
 

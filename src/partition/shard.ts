@@ -160,6 +160,7 @@ export class Shard {
         onReset: () => told().producers.reset(),
         onMarkCommitted: (mark) => told().markCommitted(mark),
         onFailed: (error) => this.#failed(told(), error),
+        onDamaged: (offset) => this.#scrubber.found(told(), { kind: 'bad-header', offset }),
         onDirty: () => this.#markDirty(later.partition),
         onEvent: (event) => this.#note(topic, group, event),
       },

@@ -12,14 +12,16 @@ import type { PartitionLog } from '../log/partition-log.js';
 import type { Slice } from '../raft/messages.js';
 import type { RaftGroup } from '../raft/raft-group.js';
 import type { Order } from '../raft/ready.js';
+import { DamagedLogError } from '../log/storage-error.js';
 import { isDiskFull } from './storage-errors.js';
-import type { PeerTransport, StateSnapshots } from './replica-ports.js';
+import type { PeerTransport, ReplicaEvents, StateSnapshots } from './replica-ports.js';
 
 export type SenderOptions = {
   readonly group: GroupKey;
   readonly log: PartitionLog;
   readonly transport: PeerTransport;
   readonly snapshots?: StateSnapshots | undefined;
+  readonly events: Pick<ReplicaEvents, 'onDamaged'>;
 };
 
 type Captured = { readonly position: Position; readonly bytes: Uint8Array };
@@ -73,13 +75,19 @@ export class OrderSender {
     if (!isSent) this.#raft.sendRefused(order.to);
   }
 
-  /** Null while the disk is so full that the log cannot even tidy up for a read. */
+  /**
+   * Null while the disk is so full that the log cannot even tidy up for a read, and where the log
+   * is damaged, which the owner is told.
+   */
   #read(order: Order & { kind: 'append' }): LogSlice[] | null {
+    const { log, events } = this.#options;
     try {
-      return this.#options.log.slicesBetween(order.from, order.limit, order.bytesMax);
+      return log.slicesBetween(order.from, order.limit, order.bytesMax);
     } catch (error) {
       if (isDiskFull(error)) return null;
-      throw error;
+      if (!(error instanceof DamagedLogError) || events.onDamaged === undefined) throw error;
+      events.onDamaged(error.offset);
+      return null;
     }
   }
 

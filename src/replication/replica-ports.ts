@@ -39,6 +39,11 @@ export type ReplicaEvents = {
   onSynced?(): void;
   /** The replica has ended; called once. It answers nobody any more. */
   onFailed(error: Error): void;
+  /**
+   * Bytes at or behind `from` are not what was appended. Who has no answer to that leaves it out:
+   * then the replica ends.
+   */
+  onDamaged?(from: Offset): void;
   /** The replica's `drain` has work to do before the turn ends, or as soon as possible. */
   onDirty(): void;
   /** For log lines and counters. */

@@ -70,7 +70,8 @@ export type Elections = {
 const ELECTIONS_MAX = 10;
 /** A round must show acks in its last so many milliseconds. */
 const LIVE_MS = 5_000;
-const METADATA_EVERY_MS = 500;
+/** How soon a writer hears of a new leader; no more than this of a gap is the client's. */
+const METADATA_EVERY_MS = 100;
 const CATCH_UP_MS = 60_000;
 /** "In sync" is known to be true only so long after the last record. */
 const REPLICA_LAG_MS = 2_000;

@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { PartitionLog } from '#src/log/partition-log.js';
-import { Bench, DIRECTORY } from './support.js';
+import { DamagedLogError } from '#src/log/storage-error.js';
+import { Bench, DIRECTORY, makeBatch } from './support.js';
 import { MemoryDisk } from './memory-disk.js';
 
 const FIRST_SEGMENT = `${DIRECTORY}/00000000000000000000.log`;
@@ -15,7 +16,9 @@ function scrubAll(log: PartitionLog, bytesMax: number): void {
   }
 }
 
-/** Twenty batches of 500 bytes in several segments, closed in good order. */
+const BATCH_BYTES = makeBatch({ baseOffset: 0, leaderEpoch: 1, valueBytes: 420 }).length;
+
+/** Twenty batches of some 500 bytes in several segments, closed in good order. */
 function closedLog(): MemoryDisk {
   const disk = new MemoryDisk();
   const bench = new Bench(disk).open({ config: { segmentBytes: 2_000 } });
@@ -45,6 +48,23 @@ test('a flipped bit is found wherever it is: in the payload, in a base offset, i
     assert.equal(findings, ['clean-stop'], 'nothing was scanned');
     scrubAll(log, 700);
     assert.equal(log.scrub.finding, { kind, offset: 0 });
+  }
+});
+
+test('a follower is not sent a batch whose place has changed, but told of damage', () => {
+  for (const bytesMax of [1, 600, 1 << 20]) {
+    const disk = closedLog();
+    // Bit 32 of the second batch's base offset: far behind the end of the log.
+    disk.flipBit(FIRST_SEGMENT, BATCH_BYTES + 3, 0);
+    const { log } = openClean(disk);
+    const from = { offset: 1, marks: log.logEnd.marks };
+    try {
+      log.slicesBetween(from, log.logEnd, bytesMax);
+      assert.unreachable(`pieces of ${bytesMax}`);
+    } catch (error) {
+      assert.instance(error, DamagedLogError);
+      assert.is((error as DamagedLogError).offset, 1);
+    }
   }
 });
 

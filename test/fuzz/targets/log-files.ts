@@ -166,7 +166,9 @@ function judgeSegment(bytes: Buffer): void {
   const behind = guarded(size, never, () => findSoundBatch(disk, file, end, size, expected));
   assert.ok('value' in behind);
   if (behind.value !== null) assert.ok(headerAt(disk, file, behind.value, size));
-  guarded(size, isCorrupt, () => walkBatches(disk, file, 0, size, () => true));
+  guarded(size, isCorrupt, () =>
+    walkBatches(disk, file, 0, { offset: Infinity, filePosition: size }, () => true),
+  );
 }
 
 function judgeIndex(bytes: Buffer): void {
