@@ -8,12 +8,15 @@ import { ERROR } from '#src/protocol/errors.js';
 import { listOffsetsApi } from '#src/protocol/messages/list-offsets.js';
 import { metadataApi } from '#src/protocol/messages/metadata.js';
 import { type Address, ConnectionLost, KafkaConnection } from './kafka-connection.js';
+import { sleep } from './wait-for.js';
 
 export type Leader = { readonly nodeId: number; readonly leaderEpoch: number };
 
 const METADATA_VERSION = 9;
 const LIST_OFFSETS_VERSION = 5;
 const METADATA_TIMEOUT_MS = 1_500;
+/** After this the next broker is asked, too. */
+const PATIENCE_MS = 100;
 
 export class KafkaClient {
   readonly #bootstrap: readonly Address[];
@@ -44,7 +47,8 @@ export class KafkaClient {
 
   /**
    * Asks the brokers one after another until one answers, each time from another one on: a broker
-   * that was cut off from the rest answers, too, with what it knew.
+   * that was cut off from the rest answers, too, with what it knew. One that is slow to answer, as
+   * a paused one, only makes the next one be asked as well.
    */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#askAll().finally(() => {
@@ -62,7 +66,7 @@ export class KafkaClient {
 
   /** A connection to whichever broker takes one. */
   async anyConnection(): Promise<KafkaConnection> {
-    let last: unknown = new ConnectionLost('no broker is known');
+    let last: unknown = noBroker();
     for (const address of this.#bootstrap) {
       try {
         return await this.#connectionAt(address);
@@ -102,16 +106,18 @@ export class KafkaClient {
     const known = [...new Map(all.map((a) => [`${a.host}:${a.port}`, a])).values()];
     this.#refreshes += 1;
     const first = this.#refreshes % known.length;
-    let last: unknown = new ConnectionLost('no broker is known');
+    const asked: Promise<void>[] = [];
     for (const address of [...known.slice(first), ...known.slice(0, first)]) {
-      try {
-        return await this.#ask(address);
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error;
-        last = error;
-      }
+      asked.push(this.#ask(address));
+      const isAnswered = Promise.any(asked).then(
+        () => true,
+        () => false,
+      );
+      if (await Promise.race([isAnswered, sleep(PATIENCE_MS).then(() => false)])) return;
     }
-    throw last;
+    const outcomes = await Promise.allSettled(asked);
+    if (outcomes.some(({ status }) => status === 'fulfilled')) return;
+    throw outcomes.find((o) => o.status === 'rejected')?.reason ?? noBroker();
   }
 
   async #ask(address: Address): Promise<void> {
@@ -161,6 +167,10 @@ export class KafkaClient {
     opening.catch(() => this.#connections.delete(key));
     return opening;
   }
+}
+
+function noBroker(): ConnectionLost {
+  return new ConnectionLost('no broker is known');
 }
 
 export function parseAddress(text: string): Address {
