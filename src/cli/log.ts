@@ -14,7 +14,7 @@ import {
   type FileReport,
   verifyFolder,
 } from '../log/verify.js';
-import { decompress } from './kafka/codecs.js';
+import { decompress } from '../pool/codecs.js';
 import { EXIT, type Output, table } from './output.js';
 
 /** Folders of topics lie in a node's directory, which lies in the cluster's. */

@@ -7,7 +7,7 @@ import type { RecordInput } from '../records/batch.js';
 import { bootstrapOf, type WhereOptions } from './cluster/locate.js';
 import { KafkaClient, retrying } from './kafka/client.js';
 import { KafkaError } from './kafka/errors.js';
-import { partitionOfKey, StickyPartitioner } from './kafka/partitioner.js';
+import { partitionOfKey, StickyPartitioner } from '../records/partitioner.js';
 import { type Acks, Producer, recordBytes } from './kafka/producer.js';
 import { readLines } from './lines.js';
 import { unescape, usage } from './options.js';

@@ -1,4 +1,4 @@
-/** Pure parts of the commands: formats, options, tables, lines, partitions, the group protocol. */
+/** Pure parts of the commands: formats, options, tables, lines, the group protocol. */
 import { Readable } from 'node:stream';
 import { LograftError } from '#src/base/errors.js';
 import {
@@ -8,7 +8,6 @@ import {
   encodeAssignment,
   encodeSubscription,
 } from '#src/cli/kafka/consumer-protocol.js';
-import { murmur2, partitionOfKey, StickyPartitioner } from '#src/cli/kafka/partitioner.js';
 import { readLines } from '#src/cli/lines.js';
 import {
   addresses,
@@ -134,26 +133,6 @@ test('lines are found across chunks, the last one without its newline too', asyn
   const lines: string[] = [];
   for await (const group of readLines(Readable.from(chunks))) lines.push(...group.map(String));
   assert.equal(lines, ['a', 'bcde', '', 'fg']);
-});
-
-test("murmur2 is Java's", () => {
-  const vectors: Record<string, number> = {
-    '21': -973932308,
-    foobar: -790332482,
-    'a-little-bit-long-string': -985981536,
-    'a-little-bit-longer-string': -1486304829,
-    lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8: -58897971,
-    abc: 479470107,
-  };
-  for (const [key, hash] of Object.entries(vectors))
-    assert.is(murmur2(Buffer.from(key)), hash, key);
-  assert.is(partitionOfKey(Buffer.from('foobar'), 6), (-790332482 & 0x7fffffff) % 6);
-});
-
-test('records without a key fill one partition, then the next', () => {
-  const sticky = new StickyPartitioner(3, 100, 5);
-  const partitions = [60, 30, 30, 60, 30, 200, 1].map((bytes) => sticky.next(bytes));
-  assert.equal(partitions, [2, 2, 0, 0, 1, 2, 0]);
 });
 
 test('the consumer protocol, and ranges as the Java client assigns them', () => {

@@ -21,7 +21,7 @@ export const IMPORT_LAW: Readonly<Record<string, readonly string[]>> = {
   handlers: ['protocol', 'partition', 'control', 'groups', 'records', 'base', 'observability'],
   gateway: ['protocol', 'handlers', 'native', 'base', 'observability'],
   broker: ['*'],
-  cli: ['broker', 'protocol', 'records', 'log', 'base', 'observability'],
+  cli: ['broker', 'protocol', 'records', 'log', 'pool', 'base', 'observability'],
 };
 
 /** Of the control plane a handler sees the image and what goes with it, not the machinery. */

@@ -16,7 +16,7 @@ import {
 } from '../../records/batch.js';
 import { iterateRecords, type LogRecord } from '../../records/records.js';
 import type { KafkaClient } from './client.js';
-import { decompress } from './codecs.js';
+import { decompress } from '../../pool/codecs.js';
 import { isRetriable, throwIfError } from './errors.js';
 import { listOffsets } from './offsets.js';
 

@@ -4,7 +4,7 @@
  * breaks ends this whole process, which is a finding too.
  */
 import { gzipSync } from 'node:zlib';
-import { decompress } from '#src/cli/kafka/codecs.js';
+import { decompress } from '#src/pool/codecs.js';
 import { LograftError } from '#src/base/errors.js';
 import fc from 'fast-check';
 import { compressFrameSync } from 'lz4-napi';

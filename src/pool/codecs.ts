@@ -6,8 +6,8 @@ import * as zlib from 'node:zlib';
 import { Decompress as ZstdStream } from 'fzstd';
 import { decompressFrameSync } from 'lz4-napi';
 import { uncompressSync } from 'snappy';
-import { LograftError } from '../../base/errors.js';
-import type { Decompress } from '../../records/records.js';
+import { LograftError } from '../base/errors.js';
+import type { Decompress } from '../records/records.js';
 import { zstdWindowBytes } from './zstd-frames.js';
 
 const PLAIN_BYTES_MAX = 256 * 1024 * 1024;

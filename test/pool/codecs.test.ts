@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { compressSync as snappyBlock } from 'snappy';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decompress } from '#src/cli/kafka/codecs.js';
+import { decompress } from '#src/pool/codecs.js';
 
 const [GZIP, SNAPPY, LZ4, ZSTD] = [1, 2, 3, 4];
 const XERIAL = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1];
