@@ -21,6 +21,12 @@ export const PEER_OUTBOUND_BYTES_MAX = 16 * MiB;
 /** Largest frame between peers: a slice of the log with its header. */
 export const PEER_FRAME_BYTES_MAX = 32 * MiB;
 
+/** Calls of one node that wait for the leaders of partitions on another one, and back. */
+export const FORWARDED_CALLS_MAX = 4_096;
+
+/** Bytes of records that one forwarded fetch brings, but for a batch that is larger by itself. */
+export const FORWARDED_FETCH_BYTES_MAX = 1 * MiB;
+
 /** Produce requests of one partition that wait for their acknowledgement. */
 export const PARTITION_PRODUCES_MAX = 100_000;
 
@@ -32,3 +38,22 @@ export const CLIENT_WAIT_MS_MAX = 300_000;
 
 /** Time a closing broker gives its leaders to move elsewhere. */
 export const SHUTDOWN_TRANSFER_MS = 3_000;
+
+/** Body of one HTTP request. */
+export const HTTP_BODY_BYTES_MAX = 16 * MiB;
+
+/** Headers of one HTTP request. */
+export const HTTP_HEADER_BYTES_MAX = 16 * KiB;
+
+/** How long the headers, and all of an HTTP request, may take to arrive. */
+export const HTTP_HEADERS_MS_MAX = 10_000;
+export const HTTP_REQUEST_MS_MAX = 60_000;
+
+/** How long an HTTP connection may wait for its next request. */
+export const HTTP_IDLE_MS_MAX = 60_000;
+
+/** Records that one HTTP request writes or reads. */
+export const HTTP_RECORDS_MAX = 10_000;
+
+/** Longest wait of an HTTP long poll. */
+export const HTTP_WAIT_MS_MAX = 30_000;

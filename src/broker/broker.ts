@@ -15,11 +15,14 @@ import { randomUuid } from '../base/uuid.js';
 import type { ControlEvents, ControlPlane } from '../control/control-plane.js';
 import { isControlMessage } from '../control/message-check.js';
 import type { MetaProperties } from '../control/meta-properties.js';
+import { HttpDoor } from '../gateway/http/http-door.js';
 import { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
 import { settleWals } from '../log/wal-shards.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
+import { isForwardMessage } from '../partition/forward-messages.js';
+import type { Forwarding } from '../partition/forwarding.js';
 import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
 import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
@@ -28,6 +31,7 @@ import { DiskRoom, isDiskRoomMessage } from './disk-room.js';
 import { Founding, isFoundingMessage } from './founding.js';
 import { FrontDoor } from './front-door.js';
 import { Handover, isClosingMessage } from './handover.js';
+import { serveHttp } from './http-service.js';
 import { joinCluster, takeIdentity } from './identity.js';
 import { replicationKnobs, TICK_MS } from './knobs.js';
 import { LeaderBalancer } from './leader-balancer.js';
@@ -51,9 +55,16 @@ export type RunningBroker = {
  */
 export async function startBroker(config: BrokerConfig): Promise<RunningBroker> {
   const directory = openNodeDirectory(config.nodeDir);
+  const { host, httpPort } = config.node;
+  const { settings } = config.cluster;
+  const logger = createLogger({ node: config.nodeId }, settings['log.level']);
+  const connectionsMax = settings['max.connections'];
+  const door = new HttpDoor({ host, port: httpPort, connectionsMax, logger });
   try {
-    return new Broker(config, directory);
+    await door.listen();
+    return new Broker(config, directory, door, logger);
   } catch (error) {
+    await door.close();
     // No partition was opened yet: what was closed cleanly still is.
     if (directory.isCleanStop) directory.markClean();
     directory.release();
@@ -75,6 +86,8 @@ class Broker implements RunningBroker {
   readonly #sockets: SocketLayer;
   readonly #links: PeerLinks;
   readonly #door: FrontDoor;
+  readonly #http: HttpDoor;
+  readonly #forwarding: Forwarding;
   readonly #shards: ShardPool;
   readonly #handover: Handover;
   readonly #founding: Founding;
@@ -87,13 +100,14 @@ class Broker implements RunningBroker {
   readonly #ticker: NodeJS.Timeout;
   #metadata: MetadataGroup | null = null;
 
-  constructor(config: BrokerConfig, directory: NodeDirectory) {
+  constructor(config: BrokerConfig, directory: NodeDirectory, http: HttpDoor, logger: Logger) {
     this.#config = config;
+    this.#logger = logger;
+    this.#http = http;
     this.#directory = directory;
     const { nodeId, nodeDir, cluster, node } = config;
     const shards = cluster.settings['num.shards'];
     const knobs = replicationKnobs(cluster.settings);
-    this.#logger = createLogger({ node: nodeId }, cluster.settings['log.level']);
     this.#meta = takeIdentity(this.#disk, config);
     this.#turn = new TurnLoop({
       clock: systemClock,
@@ -119,6 +133,7 @@ class Broker implements RunningBroker {
     this.#door.listenForClients(node);
     this.#settleWals(shards);
     this.#shards = this.#startShards(shards);
+    this.#forwarding = this.#serveHttp();
     this.#diskRoom = new DiskRoom({
       self: nodeId,
       clock: systemClock,
@@ -171,6 +186,7 @@ class Broker implements RunningBroker {
     this.#logger.info({}, 'closing');
     this.#readiness.close(this.#control);
     this.#door.close();
+    await this.#http.close();
     await this.#handover.run(this.#metadata);
     clearInterval(this.#ticker);
     await this.#shards.requestAll('close', null);
@@ -228,6 +244,7 @@ class Broker implements RunningBroker {
     this.#door.tick();
     this.#wal.tick();
     this.#diskRoom.tick();
+    this.#forwarding.tick();
     this.#metadata?.tick();
     if (this.#control !== null) {
       this.#balancer.tick(this.#control.image, this.#control.leaders);
@@ -263,6 +280,7 @@ class Broker implements RunningBroker {
           this.#logger.info({ peer, reason }, 'peer down');
           this.#handover.onLinkDown(peer);
           this.#diskRoom.onLinkDown(peer);
+          this.#forwarding.onLinkDown(peer);
           this.#metadata?.replica.onLinkDown(peer);
           this.#control?.onLinkDown(peer);
         },
@@ -284,6 +302,19 @@ class Broker implements RunningBroker {
       },
       peerToMain: (connId, greeting) => this.#links.accept(connId, greeting),
       onPeerRefused: ({ nodeId }, reason) => this.#onRefused(nodeId, reason),
+    });
+  }
+
+  #serveHttp(): Forwarding {
+    return serveHttp({
+      config: this.#config,
+      door: this.#http,
+      incarnation: this.#incarnation,
+      shards: this.#shards.links,
+      control: () => this.#control,
+      status: () => this.#status(),
+      unready: () => this.#unready(),
+      send: (to, message, bytes) => this.#links.sendControl(to, message, bytes),
     });
   }
 
@@ -426,6 +457,7 @@ class Broker implements RunningBroker {
     if (isClosingMessage(message)) this.#handover.onClosing(from);
     else if (isDiskRoomMessage(message)) this.#diskRoom.onMessage(from, message);
     else if (isFoundingMessage(message)) this.#founding.onMessage(from, message);
+    else if (isForwardMessage(message)) this.#forwarding.onMessage(from, message);
     else if (isControlMessage(message)) this.#control?.onControl(from, message);
     // A newer node may say more than this one understands, and anybody may say nonsense.
     else this.#logger.debug({ from }, 'a control message was ignored');
@@ -441,6 +473,15 @@ class Broker implements RunningBroker {
       control: this.#control,
       shards,
     });
+  }
+
+  /** Why this node is not ready, in words. */
+  #unready(): string[] {
+    if (this.#readiness.isReady) return [];
+    const state = this.#state();
+    if (state === 'stranger') return ['this directory did not found the cluster: a stranger'];
+    if (state === 'starting') return ['not registered with the controller yet'];
+    return ['partitions of this node have no leader yet, or are not open yet'];
   }
 
   #state(): NodeState {

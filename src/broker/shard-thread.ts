@@ -237,10 +237,10 @@ class ShardThread {
   }
 
   #makeContext(others: readonly (ThreadLink | null)[]): HandlerContext {
-    const { config, index } = this.#init;
+    const { config } = this.#init;
     const router = new PartitionRouter({
-      index,
       links: others,
+      asker: this.#main,
       local: (group) => {
         // Requests also come from timers and from other shards, outside of a socket's turn.
         this.#turn.look();

@@ -6,46 +6,21 @@
  * The value of an answer is not looked at: only an answer to a request of this very process, named
  * by a random id, is read at all.
  */
+import {
+  type Check,
+  isText,
+  isFlag,
+  isInteger,
+  isCount,
+  isAnything,
+  orNull,
+  listOf,
+  mapOf,
+  shape,
+  oneOf,
+} from '../base/checks.js';
 import type { ControlMessage } from './messages.js';
 import type { ControlOp } from './operations.js';
-
-type Check = (value: unknown) => boolean;
-
-const isText: Check = (value) => typeof value === 'string';
-const isFlag: Check = (value) => typeof value === 'boolean';
-const isInteger: Check = (value) => Number.isSafeInteger(value);
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isAnything: Check = () => true;
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function orNull(check: Check): Check {
-  return (value) => value === null || check(value);
-}
-
-function listOf(check: Check): Check {
-  return (value) => Array.isArray(value) && value.every(check);
-}
-
-function mapOf(check: Check): Check {
-  return (value) => isRecord(value) && Object.values(value).every(check);
-}
-
-function shape(fields: Readonly<Record<string, Check>>): Check {
-  const entries = Object.entries(fields);
-  return (value) => isRecord(value) && entries.every(([name, check]) => check(value[name]));
-}
-
-/** The shape that the field `kind` names. */
-function oneOf(kinds: Readonly<Record<string, Check>>): Check {
-  return (value) => {
-    if (!isRecord(value)) return false;
-    const { kind } = value;
-    return typeof kind === 'string' && Object.hasOwn(kinds, kind) && kinds[kind]?.(value) === true;
-  };
-}
 
 const endpoint = shape({ host: isText, port: isCount });
 const assignments = orNull(listOf(listOf(isInteger)));

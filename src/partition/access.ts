@@ -142,3 +142,24 @@ export function produceFailure(error: PartitionError, message: string | null): P
 export function fetchFailure(error: PartitionError): FetchOutcome {
   return { error, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, data: null };
 }
+
+/** Said by whoever does not lead. */
+export const noOffset: OffsetAnswer = {
+  error: 'NOT_LEADER',
+  offset: -1,
+  timestampMs: -1,
+  leaderEpoch: -1,
+};
+export const noEpochEnd: EpochEndAnswer = { error: 'NOT_LEADER', leaderEpoch: -1, endOffset: -1 };
+
+/** A partition that this broker does not hold. */
+export const absentPartition: PartitionAccess = {
+  produce: (_bytes, _start, _length, _options, done) => done(produceFailure('NOT_LEADER', null)),
+  fetch: (_request, done) => done(fetchFailure('NOT_LEADER')),
+  onAdvance: (_offset, wake) => {
+    wake();
+    return () => {};
+  },
+  offsetFor: (_question, _epoch, done) => done(noOffset),
+  epochEnd: (_leaderEpoch, _epoch, done) => done(noEpochEnd),
+};

@@ -8,10 +8,13 @@ import { shardOf } from '../base/hash.js';
 import { CLIENT_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import {
+  absentPartition,
   type EpochEndAnswer,
   type FetchOutcome,
   type FetchRequest,
   fetchFailure,
+  noEpochEnd,
+  noOffset,
   type OffsetAnswer,
   type OffsetQuestion,
   type PartitionAccess,
@@ -30,12 +33,16 @@ export type ReadRange = (
 ) => Uint8Array<ArrayBuffer>;
 
 export type RouterOptions = {
-  readonly index: number;
-  /** Links to the other shards by index; null at this shard's own place. */
+  /** Links to the shards of this broker by index; null at this shard's own place. */
   readonly links: readonly (ThreadLink | null)[];
+  /** A thread without partitions that asks for those of this shard: the main thread. */
+  readonly asker?: ThreadLink;
   readonly local: (group: GroupKey) => Partition | undefined;
   readonly readRange: ReadRange;
 };
+
+/** Where a shard's index would stand. */
+const ASKER = -1;
 
 export class PartitionRouter {
   readonly #options: RouterOptions;
@@ -46,8 +53,11 @@ export class PartitionRouter {
   constructor(options: RouterOptions) {
     this.#options = options;
     options.links.forEach((link, index) => {
-      if (link !== null) this.#serve(link, index);
+      if (link === null) return;
+      link.onNotice('wake', (payload) => this.#polls.wake(payload as number));
+      this.#serve(link, index);
     });
+    if (options.asker !== undefined) this.#serve(options.asker, ASKER);
   }
 
   /** Index of the shard that owns a partition of this broker. */
@@ -58,14 +68,15 @@ export class PartitionRouter {
   access(group: GroupKey): PartitionAccess {
     const owner = this.ownerOf(group);
     const link = this.#options.links[owner];
-    if (link === null || link === undefined) return this.#options.local(group) ?? absent;
+    if (link === null || link === undefined) return this.#options.local(group) ?? absentPartition;
     return new RemotePartition(link, group, this.#polls);
   }
 
   // --- the owner's end of the hop ------------------------------------------------------------
 
   #serve(link: ThreadLink, index: number): void {
-    const find = (group: GroupKey): PartitionAccess => this.#options.local(group) ?? absent;
+    const find = (group: GroupKey): PartitionAccess =>
+      this.#options.local(group) ?? absentPartition;
     link.onCall('produce', (payload, answer) => {
       const { group, bytes, options } = payload as ProduceCall;
       find(group).produce(bytes, 0, bytes.length, options, answer);
@@ -99,7 +110,6 @@ export class PartitionRouter {
       this.#held.get(key)?.();
       this.#held.delete(key);
     });
-    link.onNotice('wake', (payload) => this.#polls.wake(payload as number));
   }
 
   /** A file range means nothing to another shard's send queue: it gets the bytes themselves. */
@@ -217,23 +227,3 @@ class RemotePartition implements PartitionAccess {
     });
   }
 }
-
-const noOffset: OffsetAnswer = {
-  error: 'NOT_LEADER',
-  offset: -1,
-  timestampMs: -1,
-  leaderEpoch: -1,
-};
-const noEpochEnd: EpochEndAnswer = { error: 'NOT_LEADER', leaderEpoch: -1, endOffset: -1 };
-
-/** A partition that this broker does not hold. */
-const absent: PartitionAccess = {
-  produce: (_bytes, _start, _length, _options, done) => done(produceFailure('NOT_LEADER', null)),
-  fetch: (_request, done) => done(fetchFailure('NOT_LEADER')),
-  onAdvance: (_offset, wake) => {
-    wake();
-    return () => {};
-  },
-  offsetFor: (_question, _epoch, done) => done(noOffset),
-  epochEnd: (_leaderEpoch, _epoch, done) => done(noEpochEnd),
-};

@@ -80,10 +80,11 @@ export class PeerLink {
     return true;
   }
 
-  queueControl(sockets: SocketLayer, bytesMax: number, message: unknown): boolean {
-    if (!this.#hasRoom(sockets, bytesMax + SMALL_BYTES_MAX)) return false;
+  queueControl(sockets: SocketLayer, bytesMax: number, message: unknown, bytes: number): boolean {
+    if (!this.#hasRoom(sockets, bytes > 0 ? bytesMax : bytesMax + SMALL_BYTES_MAX)) return false;
     this.#items.push([message]);
-    this.#itemBytes += MESSAGE_BYTES;
+    this.#itemBytes += MESSAGE_BYTES + bytes;
+    if (this.#rangeBytes + this.#itemBytes >= FRAME_PAYLOAD_MAX) this.flush(sockets);
     return true;
   }
 

@@ -143,10 +143,11 @@ export class PeerLinks implements PeerTransport {
   }
 
   /** Any plain value; false when the link is down or over its bound. */
-  sendControl(to: NodeId, message: unknown): boolean {
+  /** `bytes`: about how many the message takes where it is not small. */
+  sendControl(to: NodeId, message: unknown, bytes = 0): boolean {
     const { sockets, knobs } = this.#options;
     const link = this.#links.get(linkKey(to, MAIN_SHARD));
-    return link?.queueControl(sockets, knobs.outboundBytesMax, message) ?? false;
+    return link?.queueControl(sockets, knobs.outboundBytesMax, message, bytes) ?? false;
   }
 
   isUp(nodeId: NodeId): boolean {

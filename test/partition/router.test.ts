@@ -82,8 +82,8 @@ function pair(): Pair {
   const readRange = (_fd: number, position: number, length: number): Uint8Array<ArrayBuffer> =>
     new Uint8Array(length).fill(position);
   const routers = [
-    new PartitionRouter({ index: 0, links: [null, links[0]], local, readRange }),
-    new PartitionRouter({ index: 1, links: [links[1], null], local, readRange }),
+    new PartitionRouter({ links: [null, links[0]], local, readRange }),
+    new PartitionRouter({ links: [links[1], null], local, readRange }),
   ] as const;
   const groupOn = (shard: number): GroupKey => {
     for (let partition = 0; ; partition++) {

@@ -1,0 +1,85 @@
+/**
+ * What the HTTP door sees of this broker, and the way to leaders on other nodes. Its one promise:
+ * any node answers for any partition. Main thread.
+ */
+import { systemClock } from '../base/clock.js';
+import { LEADER_NONE, type NodeId } from '../base/units.js';
+import type { ControlPlane } from '../control/control-plane.js';
+import { EMPTY_IMAGE } from '../control/image.js';
+import { LeaderTable } from '../control/leader-table.js';
+import type { ControlOp, ControlResult } from '../control/operations.js';
+import type { HttpDoor } from '../gateway/http/http-door.js';
+import type { HttpContext } from '../handlers/http/context.js';
+import { absentPartition } from '../partition/access.js';
+import type { ForwardMessage } from '../partition/forward-messages.js';
+import { Forwarding } from '../partition/forwarding.js';
+import { PartitionRouter } from '../partition/router.js';
+import type { ThreadLink } from '../partition/thread-link.js';
+import { Decompressor } from '../pool/decompressor.js';
+import { recordChecksum } from './checksum.js';
+import type { BrokerConfig } from './config.js';
+import { decide } from './decisions.js';
+
+export type HttpServiceOptions = {
+  readonly config: BrokerConfig;
+  readonly door: HttpDoor;
+  readonly incarnation: string;
+  readonly shards: readonly ThreadLink[];
+  /** Null while the node does not know its cluster. */
+  readonly control: () => ControlPlane | null;
+  readonly status: () => Promise<string>;
+  readonly unready: () => readonly string[];
+  /** False: it did not leave. */
+  readonly send: (to: NodeId, message: ForwardMessage, bytes: number) => boolean;
+};
+
+const NO_LEADERS = new LeaderTable();
+
+/** Opens the door; returns what brings calls to other nodes and back. */
+export function serveHttp(options: HttpServiceOptions): Forwarding {
+  const { door, incarnation, shards, send } = options;
+  const router = new PartitionRouter({
+    links: shards,
+    local: () => undefined,
+    readRange: () => new Uint8Array(),
+  });
+  const forwarding = new Forwarding({
+    incarnation,
+    clock: systemClock,
+    local: (group) => router.access(group),
+    send,
+  });
+  door.open(httpContext(options, router, forwarding));
+  return forwarding;
+}
+
+function httpContext(
+  { config, control, status, unready }: HttpServiceOptions,
+  router: PartitionRouter,
+  forwarding: Forwarding,
+): HttpContext {
+  const { nodeId } = config;
+  const decompressor = new Decompressor();
+  const leaders = (): LeaderTable => control()?.leaders ?? NO_LEADERS;
+  return {
+    nodeId,
+    clock: systemClock,
+    image: () => control()?.image ?? EMPTY_IMAGE,
+    isCurrent: () => control()?.registration === 'registered',
+    leaders,
+    control: <K extends ControlOp['kind']>(
+      operation: Extract<ControlOp, { kind: K }>,
+      timeoutMs: number,
+    ): Promise<ControlResult<K>> =>
+      decide(control(), systemClock, { operation, timeoutMs }) as Promise<ControlResult<K>>,
+    status,
+    leader: (group) => {
+      const leader = leaders().get(group.topicId, group.partition)?.leaderId ?? LEADER_NONE;
+      if (leader === LEADER_NONE) return absentPartition;
+      return leader === nodeId ? router.access(group) : forwarding.access(leader, group);
+    },
+    unready,
+    decompress: (codec, payload) => decompressor.run(codec, payload),
+    checksum: recordChecksum,
+  };
+}

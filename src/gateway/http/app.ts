@@ -1,0 +1,135 @@
+/**
+ * The HTTP application: every route, one way to refuse, one way to say what went wrong. Bodies
+ * arrive as bytes; each route says which kinds it takes. Main thread.
+ */
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { FastifySchemaValidationError } from 'fastify/types/schema.js';
+import { HTTP_BODY_BYTES_MAX } from '../../base/limits.js';
+import type { HttpContext } from '../../handlers/http/context.js';
+import { Problem } from '../../handlers/http/problem.js';
+import type { Logger } from '../../observability/logger.js';
+import type { HttpApp } from './http-door.js';
+import { PROBLEM_TYPE, problemText } from './problem-json.js';
+import { nodeRoutes } from './routes/node.js';
+import { recordRoutes } from './routes/records.js';
+import { topicRoutes } from './routes/topics.js';
+
+/** A topic's name of 249 characters, each percent-encoded. */
+const PARAM_CHARS_MAX = 3 * 249;
+const RETRY_AFTER_S = 1;
+/** How long the rest of a refused body may take. */
+const SWALLOW_MS_MAX = 2_000;
+
+export async function makeApp(context: HttpContext, logger: Logger): Promise<HttpApp> {
+  let handle: HttpApp['handle'] = () => {};
+  const app = Fastify({
+    logger: false,
+    bodyLimit: HTTP_BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: true,
+        allErrors: false,
+        verbose: true,
+      },
+    },
+    schemaErrorFormatter: invalidText,
+    frameworkErrors: (error, _request, reply) => void sendError(reply, error, logger),
+    // The door has the server; this one never listens.
+    serverFactory: (handler) => {
+      handle = handler;
+      return createServer();
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler(async (error: FastifyError, { raw }, reply) => {
+    await swallow(raw);
+    return sendError(reply, error, logger);
+  });
+  app.setNotFoundHandler(({ method, url }, reply) => {
+    const shown = url.length > 200 ? `${url.slice(0, 200)}…` : url;
+    const text = `there is no ${method} ${shown}: the routes are in the README`;
+    return sendProblem(reply, new Problem(404, 'NO_SUCH_ROUTE', text));
+  });
+  routes(app, context);
+  await app.ready();
+  return {
+    handle: (request: IncomingMessage, response: ServerResponse) => handle(request, response),
+    close: () => app.close(),
+  };
+}
+
+function routes(app: FastifyInstance, context: HttpContext): void {
+  nodeRoutes(app, context);
+  topicRoutes(app, context);
+  recordRoutes(app, context);
+}
+
+/**
+ * What is left of a body that was refused: a client that is still sending would lose the answer to
+ * the reset of its connection. Not for ever: who goes on sending is cut off.
+ */
+async function swallow(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  request.resume();
+  const signal = AbortSignal.timeout(SWALLOW_MS_MAX);
+  await once(request, 'end', { signal }).catch(() => {
+    // It did not end, or ended badly: the answer goes out all the same.
+  });
+}
+
+/** Names the parameter, its value and what it should be. */
+function invalidText(errors: FastifySchemaValidationError[], where: string): Error {
+  const [error] = errors as readonly (FastifySchemaValidationError & Verbose)[];
+  if (error?.keyword === 'additionalProperties') {
+    const known = Object.keys(error.parentSchema?.properties ?? {}).join(', ');
+    const name = String(error.params['additionalProperty']);
+    return new Error(`unknown parameter ${JSON.stringify(name)}; known: ${known}`);
+  }
+  const name = error?.instancePath.slice(1) ?? where;
+  const value = JSON.stringify(error?.data)?.slice(0, SHOWN_MAX);
+  const wanted = error?.parentSchema?.description ?? error?.message ?? 'something else';
+  return new Error(`the parameter ${name} is ${value}; it ${wanted}`);
+}
+
+/** What ajv adds when it is told to be verbose. */
+type Verbose = {
+  readonly data?: unknown;
+  readonly parentSchema?: { readonly description?: string; readonly properties?: object };
+};
+
+const SHOWN_MAX = 100;
+
+function sendError(reply: FastifyReply, error: FastifyError, logger: Logger): FastifyReply {
+  if (error instanceof Problem) return sendProblem(reply, error);
+  if (error.validation !== undefined) {
+    return sendProblem(reply, new Problem(400, 'INVALID_REQUEST', error.message));
+  }
+  const { statusCode: status = 500, code } = error;
+  if (status === 413) {
+    const text = `the body is larger than ${HTTP_BODY_BYTES_MAX} bytes: send fewer records at once`;
+    return sendProblem(reply, new Problem(413, 'BODY_TOO_LARGE', text));
+  }
+  if (status < 500)
+    return sendProblem(reply, new Problem(status, 'INVALID_REQUEST', error.message));
+  // A bug of ours: the client hears that, and whoever runs the node hears what.
+  logger.error({ err: error, code }, 'an HTTP request failed');
+  return sendProblem(
+    reply,
+    new Problem(500, 'INTERNAL', 'the broker failed to answer this request'),
+  );
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status, code, message, details } = problem;
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
+  return reply
+    .code(status)
+    .type(PROBLEM_TYPE)
+    .send(problemText(status, code, message, details));
+}

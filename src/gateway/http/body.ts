@@ -1,0 +1,53 @@
+/** Bodies of requests: bytes on arrival, JSON or lines of JSON where a route wants them. */
+import type { FastifyRequest } from 'fastify';
+import { badRequest } from '../../handlers/http/problem.js';
+
+const EMPTY = Buffer.alloc(0);
+
+export function bodyBytes({ body }: FastifyRequest): Buffer {
+  return Buffer.isBuffer(body) ? body : EMPTY;
+}
+
+/** `application/json` of `application/json; charset=utf-8`, in lower case; empty when not given. */
+export function mediaTypeOf({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+export function jsonBody(request: FastifyRequest): unknown {
+  return parseJson(bodyBytes(request), 'the body');
+}
+
+/** Throws Problem 400. */
+export function parseJson(bytes: Buffer, what: string): unknown {
+  try {
+    return JSON.parse(textOf(bytes, what)) as unknown;
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+    throw badRequest(`${what} is not JSON: ${error.message}`);
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function textOf(bytes: Buffer, what: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw badRequest(`${what} is not UTF-8`);
+  }
+}
+
+const NEWLINE = 10;
+
+/** Lines that are not empty, without their ends. */
+export function* linesOf(bytes: Buffer): Generator<{ line: Buffer; number: number }> {
+  let number = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const found = bytes.indexOf(NEWLINE, at);
+    const end = found === -1 ? bytes.length : found;
+    number += 1;
+    const line = bytes.subarray(at, bytes[end - 1] === 13 && end > at ? end - 1 : end);
+    if (line.length > 0) yield { line, number };
+    at = end + 1;
+  }
+}

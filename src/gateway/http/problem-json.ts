@@ -1,0 +1,15 @@
+/** A problem as RFC 9457 writes it: `application/problem+json` with a code that stays the same. */
+import { STATUS_CODES } from 'node:http';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** `details` join the document's own members. */
+export function problemText(
+  status: number,
+  code: string,
+  detail: string,
+  details: Readonly<Record<string, unknown>>,
+): string {
+  const title = STATUS_CODES[status] ?? 'Error';
+  return `${JSON.stringify({ type: 'about:blank', title, status, code, detail, ...details })}\n`;
+}

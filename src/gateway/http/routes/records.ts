@@ -1,0 +1,145 @@
+/** Records: write one, write many, read them, wait for them. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type Static } from 'typebox';
+import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
+import type { Offset } from '../../../base/units.js';
+import type { HttpContext } from '../../../handlers/http/context.js';
+import { produceRecords, type ProduceResult } from '../../../handlers/http/produce.js';
+import { badRequest } from '../../../handlers/http/problem.js';
+import { readRecords, type ReadResult } from '../../../handlers/http/read.js';
+import {
+  type RecordDraft,
+  recordFromJson,
+  recordToJson,
+} from '../../../handlers/http/record-json.js';
+import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
+import { bodyBytes, linesOf, mediaTypeOf, parseJson } from '../body.js';
+import { problemText, PROBLEM_TYPE } from '../problem-json.js';
+
+const NDJSON = 'application/x-ndjson';
+const JSON_TYPE = 'application/json';
+const PRODUCE_MS_DEFAULT = 10_000;
+const READ_RECORDS_DEFAULT = 500;
+
+const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const;
+
+const TopicParams = Type.Object({ topic: Type.String() });
+const PartitionParams = Type.Object({
+  topic: Type.String(),
+  partition: Type.Integer({ minimum: 0 }),
+});
+const ProduceQuery = Type.Object(
+  {
+    partition: Type.Optional(Type.Integer({ minimum: 0 })),
+    key: Type.Optional(Type.String()),
+    acks: Type.Optional(Type.Enum(['0', '1', 'all', '-1'])),
+    timeout: Type.Optional(Type.Integer({ minimum: 1, maximum: HTTP_WAIT_MS_MAX })),
+  },
+  { additionalProperties: false },
+);
+const ReadQuery = Type.Object(
+  {
+    offset: Type.Optional(
+      Type.String({
+        pattern: '^(earliest|latest|[0-9]{1,16})$',
+        description: 'must be earliest, latest or an offset from 0 on',
+      }),
+    ),
+    max: Type.Optional(Type.Integer({ minimum: 1, maximum: HTTP_RECORDS_MAX })),
+    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: HTTP_WAIT_MS_MAX })),
+  },
+  { additionalProperties: false },
+);
+
+type Produce = { Params: Static<typeof TopicParams>; Querystring: Static<typeof ProduceQuery> };
+type Read = { Params: Static<typeof PartitionParams>; Querystring: Static<typeof ReadQuery> };
+
+export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
+  app.post<Produce>(
+    '/topics/:topic/records',
+    { schema: { params: TopicParams, querystring: ProduceQuery } },
+    async (request, reply) => {
+      const topic = topicNamed(context, request.params.topic);
+      const { partition = null, acks = 'all', timeout = PRODUCE_MS_DEFAULT } = request.query;
+      const { drafts, isMany } = draftsOf(request);
+      const query = { partition, acks: ACKS[acks], timeoutMs: timeout };
+      return sendPlaced(reply, await produceRecords(context, topic, drafts, query), isMany);
+    },
+  );
+
+  app.get<Read>(
+    '/topics/:topic/partitions/:partition/records',
+    { schema: { params: PartitionParams, querystring: ReadQuery } },
+    async (request, reply) => {
+      const { params, query } = request;
+      const group = partitionOf(topicNamed(context, params.topic), params.partition);
+      const { offset = 'earliest', max = READ_RECORDS_DEFAULT, wait = 0 } = query;
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const asked = { offset: startOf(offset), max, waitMs: wait };
+      const found = await readRecords(context, group, asked, gone.signal);
+      return sendRecords(request, reply, found);
+    },
+  );
+}
+
+function startOf(offset: string): Offset | 'earliest' | 'latest' {
+  return offset === 'earliest' || offset === 'latest' ? offset : Number(offset);
+}
+
+/** Which records a body holds: lines of JSON, an array of JSON, or one record of any bytes. */
+function draftsOf(request: FastifyRequest<Produce>): { drafts: RecordDraft[]; isMany: boolean } {
+  const type = mediaTypeOf(request);
+  const body = bodyBytes(request);
+  if (type === NDJSON) {
+    const drafts = [];
+    for (const { line, number } of linesOf(body)) {
+      if (drafts.length === HTTP_RECORDS_MAX) throw tooMany();
+      drafts.push(recordFromJson(parseJson(line, `line ${number}`), `line ${number}`));
+    }
+    return { drafts, isMany: true };
+  }
+  if (type === JSON_TYPE && body.subarray(0, LEADING_MAX).toString().trimStart().startsWith('[')) {
+    const records = parseJson(body, 'the body') as unknown[];
+    if (records.length > HTTP_RECORDS_MAX) throw tooMany();
+    const drafts = records.map((record, i) => recordFromJson(record, `record ${i}`));
+    return { drafts, isMany: true };
+  }
+  const { key } = request.query;
+  const contentType = request.headers['content-type'];
+  const headers =
+    contentType === undefined ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
+  const input = { key: key === undefined ? null : Buffer.from(key), value: body, headers };
+  return { drafts: [{ input, partition: null }], isMany: false };
+}
+
+/** White space that may stand before an array. */
+const LEADING_MAX = 64;
+
+function tooMany() {
+  return badRequest(`more than ${HTTP_RECORDS_MAX} records in one request`);
+}
+
+function sendPlaced(reply: FastifyReply, result: ProduceResult, isMany: boolean): FastifyReply {
+  const { placed, problem } = result;
+  if (problem === null) return reply.send(isMany ? { records: placed } : placed[0]);
+  if (!isMany) throw problem;
+  const { status, code, message, details } = problem;
+  if (status === 503) reply.header('retry-after', 1);
+  // Which of them are written is worth knowing: `null` stands for those that are not.
+  const text = problemText(status, code, message, { ...details, records: placed });
+  return reply.code(status).type(PROBLEM_TYPE).send(text);
+}
+
+function sendRecords(request: FastifyRequest, reply: FastifyReply, found: ReadResult) {
+  const { nextOffset, highWatermark, logStartOffset } = found;
+  const records = found.records.map(recordToJson);
+  reply.header('lograft-next-offset', nextOffset);
+  reply.header('lograft-high-watermark', highWatermark);
+  reply.header('lograft-log-start-offset', logStartOffset);
+  const { accept = '' } = request.headers;
+  if (accept.includes(NDJSON)) {
+    return reply.type(NDJSON).send(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  }
+  return reply.send({ records, nextOffset, highWatermark, logStartOffset });
+}
