@@ -1,10 +1,12 @@
 /**
  * The short history that answers every question about epochs: one entry per epoch, in order, at the
- * position of its epoch-start mark. Pure functions over the list; nothing reads a batch.
+ * position of its epoch-start mark. Pure functions over the list; nothing reads a file.
  */
 import type { EpochEntry, Position } from '../base/position.js';
 import { comparePositions } from '../base/position.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
+import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
+import type { DamageKind } from './batch-scan.js';
 
 /** Epoch of the entry that ends at `p`: the last one that starts before `p`; -1 when none does. */
 export function epochEndingAt(epochs: readonly EpochEntry[], p: Position): LeaderEpoch {
@@ -22,6 +24,21 @@ export function epochOfOffset(epochs: readonly EpochEntry[], offset: Offset): Le
     if (entry.start.offset <= offset) return entry.epoch;
   }
   return -1;
+}
+
+/** What a batch's epoch says against the history of a log that starts at `startOffset`. */
+export function epochDamage(
+  epochs: readonly EpochEntry[],
+  startOffset: Offset,
+  header: BatchHeader,
+): DamageKind | null {
+  const nextOffset = nextOffsetOf(header);
+  // Below the log's start the history may have been forgotten.
+  if (nextOffset <= startOffset) return null;
+  // An epoch that began inside the batch also says that the batch was replaced.
+  const expected = epochOfOffset(epochs, nextOffset - 1);
+  if (header.leaderEpoch === expected) return null;
+  return header.leaderEpoch < expected ? 'stale-epoch' : 'unknown-epoch';
 }
 
 /** Drops the entries that start at or behind `to`. */

@@ -6,16 +6,17 @@
 import type { FilePosition, Offset } from '../base/units.js';
 import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
 import { type DamageKind, scanBatches } from './batch-scan.js';
-import { epochOfOffset } from './epoch-history.js';
+import { epochDamage } from './epoch-history.js';
+import type { LogHealth } from './log-health.js';
 import type { LogView } from './log-reader.js';
 import type { Segment } from './segment.js';
-import { asStorageError } from './storage-error.js';
 
 /** The batch that must begin at `offset` is not what was appended there. */
 export type ScrubFinding = { readonly kind: DamageKind; readonly offset: Offset };
 
 export class LogScrub {
   readonly #view: LogView;
+  readonly #health: LogHealth;
   /** What is to be looked at, the newest last; the last one is under way. */
   #left: Segment[];
   #position: FilePosition = 0;
@@ -28,8 +29,9 @@ export class LogScrub {
   #stretch = 1;
   #finding: ScrubFinding | null = null;
 
-  constructor(view: LogView) {
+  constructor(view: LogView, health: LogHealth) {
     this.#view = view;
+    this.#health = health;
     this.#left = [...view.segments];
   }
 
@@ -64,7 +66,9 @@ export class LogScrub {
     const to = Math.min(this.#limit, from + bytesMax);
     const { disk } = this.#view.home;
     const judge = (header: BatchHeader): DamageKind | null => this.#judge(header);
-    const { end, damage } = reading(() => scanBatches(disk, segment.file, from, to, 0, judge));
+    const { end, damage } = this.#health.read(() =>
+      scanBatches(disk, segment.file, from, to, 0, judge),
+    );
     this.#position = end;
     if (damage !== null && (damage.kind !== 'torn-tail' || to === this.#limit)) {
       this.#finding = { kind: damage.kind, offset: this.#nextOffset };
@@ -79,15 +83,9 @@ export class LogScrub {
   #judge(header: BatchHeader): DamageKind | null {
     const { epochs, start } = this.#view.state;
     if (header.baseOffset !== this.#nextOffset) return 'hole';
-    const nextOffset = nextOffsetOf(header);
-    // Below the log's start the history may have been forgotten.
-    const expected =
-      nextOffset <= start.offset ? header.leaderEpoch : epochOfOffset(epochs, nextOffset - 1);
-    if (header.leaderEpoch !== expected) {
-      return header.leaderEpoch < expected ? 'stale-epoch' : 'unknown-epoch';
-    }
-    this.#nextOffset = nextOffset;
-    return null;
+    const damage = epochDamage(epochs, start.offset, header);
+    if (damage === null) this.#nextOffset = nextOffsetOf(header);
+    return damage;
   }
 
   #begin(segment: Segment): void {
@@ -102,13 +100,5 @@ export class LogScrub {
     this.#left.pop();
     this.#cuts = -1;
     return 0;
-  }
-}
-
-function reading<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw asStorageError(error, 'scrub');
   }
 }

@@ -104,7 +104,7 @@ export class PartitionLog {
     this.#logEnd = { offset: this.#segments.endOffset, marks: this.#state.endMarks };
     const view = this.#makeView();
     this.#reader = new LogReader(view, options.decompress);
-    this.scrub = new LogScrub(view);
+    this.scrub = new LogScrub(view, this.#health);
     this.#ledger = new SyncLedger({
       disk,
       wal,

@@ -5,9 +5,9 @@
  */
 import type { EpochEntry } from '../base/position.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
-import { type BatchHeader, nextOffsetOf } from '../records/batch.js';
+import type { BatchHeader } from '../records/batch.js';
 import { type DamageKind, findSoundBatch, scanBatches } from './batch-scan.js';
-import { epochOfOffset } from './epoch-history.js';
+import { epochDamage } from './epoch-history.js';
 import type { RecoveryCase, RecoveryFinding } from './log-types.js';
 import { segmentPath } from './names.js';
 import type { Found } from './recovery-state.js';
@@ -151,7 +151,6 @@ function scanSegment(
   const resumed = segment.resume(fileBytes, believedTo);
   if (!resumed.isOffsetIndexSound) findings.push(indexFinding('offset-index-rebuilt', segment));
   if (!resumed.isTimeIndexSound) findings.push(indexFinding('time-index-rebuilt', segment));
-  const judge = new BatchJudge(found, segment);
   const { disk } = home;
   const result = scanBatches(
     disk,
@@ -160,7 +159,7 @@ function scanSegment(
     fileBytes,
     believedTo,
     (header) => {
-      const kind = judge.judge(header);
+      const kind = judgeBatch(found, segment.nextOffset, header);
       if (kind === null) segment.acceptHeader(header, indexIntervalBytes);
       return kind;
     },
@@ -182,37 +181,22 @@ function scanSegment(
 }
 
 /** Accepts the batch that must come next: its offset follows, its epoch is what the marks say. */
-class BatchJudge {
-  readonly #found: Found;
-  readonly #segment: Segment;
+function judgeBatch(found: Found, nextOffset: Offset, header: BatchHeader): DamageKind | null {
+  const { epochs, start } = found.state;
+  if (header.baseOffset !== nextOffset) return 'hole';
+  if (found.isStateLost) return learnEpoch(epochs, header);
+  return epochDamage(epochs, start.offset, header);
+}
 
-  constructor(found: Found, segment: Segment) {
-    this.#found = found;
-    this.#segment = segment;
+/** Without marks each epoch begins, as far as one can know, with its first batch. */
+function learnEpoch(epochs: EpochEntry[], header: BatchHeader): DamageKind | null {
+  const newest: LeaderEpoch = epochs.at(-1)?.epoch ?? -1;
+  if (header.leaderEpoch < newest) return 'stale-epoch';
+  if (header.leaderEpoch > newest) {
+    const start = { offset: header.baseOffset, marks: epochs.length };
+    epochs.push({ epoch: header.leaderEpoch, start });
   }
-
-  judge(header: BatchHeader): DamageKind | null {
-    const { state, isStateLost } = this.#found;
-    if (header.baseOffset !== this.#segment.nextOffset) return 'hole';
-    if (isStateLost) return this.#learn(state.epochs, header);
-    // Below the log's start the history may have been forgotten.
-    if (nextOffsetOf(header) <= state.start.offset) return null;
-    // An epoch that began inside the batch also says that the batch was replaced.
-    const expected = epochOfOffset(state.epochs, nextOffsetOf(header) - 1);
-    if (header.leaderEpoch === expected) return null;
-    return header.leaderEpoch < expected ? 'stale-epoch' : 'unknown-epoch';
-  }
-
-  /** Without marks each epoch begins, as far as one can know, with its first batch. */
-  #learn(epochs: EpochEntry[], header: BatchHeader): DamageKind | null {
-    const newest: LeaderEpoch = epochs.at(-1)?.epoch ?? -1;
-    if (header.leaderEpoch < newest) return 'stale-epoch';
-    if (header.leaderEpoch > newest) {
-      const start = { offset: header.baseOffset, marks: epochs.length };
-      epochs.push({ epoch: header.leaderEpoch, start });
-    }
-    return null;
-  }
+  return null;
 }
 
 function caseOf(kind: DamageKind, hasSoundBehind: boolean): RecoveryCase {
