@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 /** The all-zero id: "no topic id" on the wire. */
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA';
 
+const UUID_TEXT = /^[A-Za-z0-9_-]{22}$/;
+
 /** A random version-4 UUID as text; never starts with "-" so that it is easy to pass to a shell. */
 export function randomUuid(): string {
   for (;;) {
@@ -13,6 +15,11 @@ export function randomUuid(): string {
     const text = bytes.toString('base64url');
     if (!text.startsWith('-')) return text;
   }
+}
+
+/** Whether this can be an id; what comes from a file or a peer may be anything. */
+export function isUuidText(value: unknown): value is string {
+  return typeof value === 'string' && UUID_TEXT.test(value);
 }
 
 /** The 16 bytes of an id in text form. */

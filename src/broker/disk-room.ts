@@ -68,7 +68,7 @@ export class DiskRoom {
   }
 
   onMessage(from: NodeId, { isLow }: DiskRoomMessage): void {
-    this.#set(from, isLow === true);
+    this.#set(from, isLow);
   }
 
   /** False when that was known. */

@@ -16,6 +16,7 @@ import { LograftError } from '../base/errors.js';
 import type { VoterId } from '../base/group.js';
 import type { DirectoryId, NodeId } from '../base/units.js';
 import { readWhole, writeAtomically } from '../base/small-file.js';
+import { isUuidText } from '../base/uuid.js';
 import type { Disk } from '../log/disk.js';
 
 /** Said to a peer when a link to it comes up, and again when the list is known. */
@@ -30,17 +31,13 @@ export type FoundingMessage = {
 /** Ids that could not be read back from the file are no ids. */
 export function isFoundingMessage(value: unknown): value is FoundingMessage {
   const { kind, directoryId, voters } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (kind !== 'founding' || !isDirectoryId(directoryId)) return false;
+  if (kind !== 'founding' || !isUuidText(directoryId)) return false;
   return voters === null || (Array.isArray(voters) && voters.length > 0 && voters.every(isVoter));
 }
 
 function isVoter(value: unknown): value is VoterId {
   const { nodeId, directoryId } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  return Number.isSafeInteger(nodeId) && (nodeId as number) >= 0 && isDirectoryId(directoryId);
-}
-
-function isDirectoryId(value: unknown): value is DirectoryId {
-  return typeof value === 'string' && DIRECTORY_ID.test(value);
+  return Number.isSafeInteger(nodeId) && (nodeId as number) >= 0 && isUuidText(directoryId);
 }
 
 export type FoundingState = 'gathering' | 'founded' | 'stranger';
@@ -57,7 +54,6 @@ export type FoundingOptions = {
 };
 
 const FILE = 'quorum-voters';
-const DIRECTORY_ID = /^[A-Za-z0-9_-]{22}$/;
 
 export class Founding {
   readonly #options: FoundingOptions;
@@ -101,8 +97,7 @@ export class Founding {
 
   /**
    * This node and a peer have different cluster ids, and either may be the one that is wrong. When
-   * a
-   * majority disagrees with a node that nobody has agreed with, it is this one.
+   * a majority disagrees with a node that nobody has agreed with, it is this one.
    * @throws LograftError DIRECTORY_FOREIGN
    */
   onOtherCluster(nodeId: NodeId): void {
@@ -186,14 +181,14 @@ function readVoters({ disk, directory }: FoundingOptions): readonly VoterId[] | 
     .split('\n')
     .filter((line) => line !== '');
   return lines.map((line) => {
-    const match = /^(\d+) ([A-Za-z0-9_-]{22})$/.exec(line);
-    if (match === null) {
+    const [, nodeId, directoryId] = /^(\d+) (\S+)$/.exec(line) ?? [];
+    if (!isUuidText(directoryId)) {
       throw new LograftError(
         'CORRUPT',
         `${path} has a line that names no voter: ${line}`,
         'copy the file from another node of the same cluster',
       );
     }
-    return { nodeId: Number(match[1]), directoryId: match[2] as string };
+    return { nodeId: Number(nodeId), directoryId };
   });
 }

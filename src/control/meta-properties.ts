@@ -11,6 +11,7 @@
 import { LograftError } from '../base/errors.js';
 import type { DirectoryId, NodeId } from '../base/units.js';
 import { readWhole, writeAtomically } from '../base/small-file.js';
+import { isUuidText } from '../base/uuid.js';
 import type { ControlDisk } from './ports.js';
 
 export const META_PROPERTIES = 'meta.properties';
@@ -24,7 +25,6 @@ export type MetaProperties = {
 
 const KAFKA_VERSION = '1';
 const FORMAT_VERSION = 1;
-const UUID_TEXT = /^[A-Za-z0-9_-]{22}$/;
 
 /** Null when the directory has none: it is new. */
 export function readMetaProperties(disk: ControlDisk, directory: string): MetaProperties | null {
@@ -35,7 +35,7 @@ export function readMetaProperties(disk: ControlDisk, directory: string): MetaPr
   const nodeId = Number(values.get('node.id') ?? Number.NaN);
   if (!Number.isSafeInteger(nodeId)) throw damaged(path, 'node.id is missing or not a number');
   const clusterId = values.get('cluster.id') ?? null;
-  if (clusterId !== null && !isUuid(clusterId)) throw damaged(path, 'cluster.id is not an id');
+  if (clusterId !== null && !isUuidText(clusterId)) throw damaged(path, 'cluster.id is not an id');
   return {
     nodeId,
     directoryId: mustUuid(values.get('directory.id'), path),
@@ -125,12 +125,8 @@ function checkVersions(values: ReadonlyMap<string, string>, path: string): void 
   );
 }
 
-function isUuid(text: string): boolean {
-  return UUID_TEXT.test(text);
-}
-
 function mustUuid(text: string | undefined, path: string): string {
-  if (text !== undefined && isUuid(text)) return text;
+  if (isUuidText(text)) return text;
   throw damaged(path, `"${text ?? ''}" is not a directory id`);
 }
 

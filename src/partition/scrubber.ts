@@ -66,15 +66,17 @@ export class Scrubber {
 
   tick(): void {
     if (this.#waiting.size === 0) this.#maybeBeginPass();
+    if (this.#options.clock.monotonicMs() >= this.#readAgainAtMs) this.#lookFurther();
+    if (this.#damaged.size > 0) this.#repair();
+  }
+
+  #lookFurther(): void {
     let bytes = 0;
-    const isWaiting = this.#options.clock.monotonicMs() < this.#readAgainAtMs;
     for (const partition of this.#waiting) {
-      if (isWaiting) break;
       if (partition.failure !== null) this.remove(partition);
       else bytes += this.#tryLook(partition, TICK_BYTES - bytes);
       if (bytes >= TICK_BYTES) break;
     }
-    if (this.#damaged.size > 0) this.#repair();
   }
 
   #maybeBeginPass(): void {
