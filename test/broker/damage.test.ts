@@ -14,10 +14,11 @@ import {
 import { join } from 'node:path';
 import { test } from 'uvu';
 import { TestCluster } from '../support/cluster.js';
+import { waitInSync } from '../support/in-sync.js';
 import { waitFor } from '../support/wait-for.js';
 import { isAlive, signalQuietly } from '../support/command.js';
 import { readLog } from './node-facts.js';
-import { Recorder, waitInSync } from './recorder.js';
+import { Recorder } from './recorder.js';
 
 type Damage = readonly [name: string, apply: (folder: string) => void];
 

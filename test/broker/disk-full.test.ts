@@ -10,11 +10,12 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestCluster } from '../support/cluster.js';
+import { waitInSync } from '../support/in-sync.js';
 import { testWith } from '../support/requires.js';
 import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
 import { changeSetting, createTopics, killNode } from './admin.js';
-import { Recorder, waitInSync } from './recorder.js';
+import { Recorder } from './recorder.js';
 
 const TOPIC = 'full';
 const DISK_BYTES = 40 << 20;

@@ -22,6 +22,7 @@ import { type CommandResult, runCommand } from '../support/command.js';
 import { freeBasePort } from '../support/ports.js';
 import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
+import { killNode } from './admin.js';
 import { Recorder } from './recorder.js';
 
 const TOPIC = 'identity';
@@ -111,7 +112,7 @@ test("another cluster's directory in the place of a node's own", async () => {
   const other = await TestCluster.start({ nodes: 1, settings: ['default.replication.factor=1'] });
   const { clusterId } = await other.status();
   await other.down();
-  await endNode(3);
+  await killNode(cluster, 3);
   const own = join(cluster.dataDir, 'node-3');
   renameSync(own, `${own}-kept`);
   cpSync(join(other.dataDir, 'node-1'), own, { recursive: true });
@@ -131,7 +132,7 @@ test("another cluster's directory in the place of a node's own", async () => {
 });
 
 test('the node that is dialed by all others learns the same', async () => {
-  await endNode(1);
+  await killNode(cluster, 1);
   const path = propertiesOf(1);
   const own = join(cluster.dataDir, 'node-1');
   renameSync(own, `${own}-kept`);
@@ -145,15 +146,6 @@ test('the node that is dialed by all others learns the same', async () => {
 });
 
 test('nothing acknowledged was lost', () => recorder.judge());
-
-async function endNode(id: number): Promise<void> {
-  const state = async (): Promise<string | undefined> =>
-    (await cluster.status()).nodes.find((node) => node.id === id)?.state;
-  cluster.signal(id, 'SIGKILL');
-  await waitFor(`node ${id} to be gone`, async () =>
-    ['stopped', 'failed'].includes((await state()) ?? ''),
-  );
-}
 
 test.after(async () => {
   await recorder.client.close();

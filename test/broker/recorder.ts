@@ -14,6 +14,7 @@ import { readAll } from '../chaos/reader.js';
 import { compareReplicas } from '../chaos/replicas.js';
 import { tagValue } from '../chaos/tag.js';
 import type { TestCluster } from '../support/cluster.js';
+import { waitInSync } from '../support/in-sync.js';
 import { KafkaClient } from '../support/kafka-client.js';
 import { ConnectionLost, type KafkaConnection } from '../support/kafka-connection.js';
 import { waitFor } from '../support/wait-for.js';
@@ -130,29 +131,6 @@ export class Recorder {
       if (error instanceof ConnectionLost) return null;
       throw error;
     }
-  }
-}
-
-/** Waits until status shows every replica of the topics in sync; names those that are not. */
-export async function waitInSync(
-  cluster: TestCluster,
-  topics: readonly string[],
-  timeoutMs = 30_000,
-): Promise<void> {
-  let behind: readonly string[] = [];
-  const look = async (): Promise<boolean> => {
-    const ours = (await cluster.status()).topics.filter(({ name }) => topics.includes(name));
-    behind = ours.flatMap(({ name, partitions }) =>
-      partitions
-        .filter((p) => p.leader < 0 || p.inSync.length < p.replicas.length)
-        .map((p) => `${name}:${p.partition} led by ${p.leader}, in sync ${p.inSync.join() || '-'}`),
-    );
-    return ours.length === topics.length && behind.length === 0;
-  };
-  try {
-    await waitFor(`every replica to be in sync`, look, { timeoutMs, everyMs: 200 });
-  } catch (error) {
-    throw new Error(`${(error as Error).message}; ${behind.join('; ')}`, { cause: error });
   }
 }
 

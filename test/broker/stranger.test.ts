@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestCluster } from '../support/cluster.js';
-import { waitFor } from '../support/wait-for.js';
+import { killNode } from './admin.js';
 import { askNode } from './node-facts.js';
 import { Recorder } from './recorder.js';
 
@@ -23,7 +23,7 @@ async function writeEverywhere(batches: number): Promise<void> {
 
 test('a wiped disk makes a stranger; the other two serve on without it', async () => {
   await writeEverywhere(2);
-  await endNode(3);
+  await killNode(cluster, 3);
   const own = join(cluster.dataDir, 'node-3');
   renameSync(own, `${own}-kept`);
   await cluster.startNode(3);
@@ -39,7 +39,7 @@ test('a wiped disk makes a stranger; the other two serve on without it', async (
   }
   await cluster.startNode(2);
   await writeEverywhere(2);
-  await endNode(3);
+  await killNode(cluster, 3);
   rmSync(own, { recursive: true });
   renameSync(`${own}-kept`, own);
   await cluster.startNode(3);
@@ -64,15 +64,6 @@ test('all three wiped: a new cluster', async () => {
     ['running', 'running', 'running'],
   );
 });
-
-async function endNode(id: number): Promise<void> {
-  const state = async (): Promise<string | undefined> =>
-    (await cluster.status()).nodes.find((node) => node.id === id)?.state;
-  cluster.signal(id, 'SIGKILL');
-  await waitFor(`node ${id} to be gone`, async () =>
-    ['stopped', 'failed'].includes((await state()) ?? ''),
-  );
-}
 
 test.after(async () => {
   await recorder.client.close();

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { TestCluster } from '../support/cluster.js';
+import { waitInSync } from '../support/in-sync.js';
 import { waitFor } from '../support/wait-for.js';
 import { createTopics, killNode } from './admin.js';
 import { askNode } from './node-facts.js';
-import { Recorder, waitInSync } from './recorder.js';
+import { Recorder } from './recorder.js';
 
 const MANY = 320;
 const PER_REQUEST = 80;

@@ -7,8 +7,8 @@
 import { Prng } from '#src/base/prng.js';
 import { TestCluster } from '../support/cluster.js';
 import { ClusterLaunch } from '../support/cluster-launch.js';
+import { waitInSync } from '../support/in-sync.js';
 import { KafkaClient } from '../support/kafka-client.js';
-import { ConnectionLost } from '../support/kafka-connection.js';
 import { sleep, waitFor } from '../support/wait-for.js';
 import { AckGaps, type Percentiles, type Silence } from './ack-gaps.js';
 import { type ClientName, makeClients } from './clients/clients.js';
@@ -19,6 +19,7 @@ import { History } from './history/history.js';
 import type { Violation } from './history/violation.js';
 import { type PartitionName, keyOf, readAll } from './reader.js';
 import { compareReplicas } from './replicas.js';
+import { keepRefreshing } from './watchers/keep-refreshing.js';
 import { makeWatchers, noteLeadersOfLogs, unseen } from './watchers/watchers.js';
 import { Writer } from './writer.js';
 
@@ -72,7 +73,6 @@ const ELECTIONS_MAX = 10;
 const LIVE_MS = 5_000;
 /** How soon a writer hears of a new leader; no more than this of a gap is the client's. */
 const METADATA_EVERY_MS = 100;
-const CATCH_UP_MS = 60_000;
 /** "In sync" is known to be true only so long after the last record. */
 const REPLICA_LAG_MS = 2_000;
 
@@ -153,7 +153,8 @@ class ChaosRun {
       log: this.#options.log,
     });
     const workers = [...writers, ...watchers, ...clients];
-    const work = [...workers.map((worker) => worker.run()), this.#keepRefreshing()];
+    const refreshing = keepRefreshing(this.#client, () => this.#isStopping, METADATA_EVERY_MS);
+    const work = [...workers.map((worker) => worker.run()), refreshing];
     try {
       // Trouble of a worker must end the run at once, not at its end.
       await Promise.race([this.#runRounds(), Promise.all(work)]);
@@ -291,25 +292,11 @@ class ChaosRun {
     }
   }
 
-  async #keepRefreshing(): Promise<void> {
-    while (!this.#isStopping) {
-      try {
-        await this.#client.refresh();
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error;
-      }
-      await sleep(METADATA_EVERY_MS);
-    }
-  }
-
   async #judge(): Promise<Violation[]> {
     const { log } = this.#options;
     log('waiting for all replicas');
     await sleep(REPLICA_LAG_MS);
-    await waitFor('all replicas in sync', () => this.#isInSync(), {
-      timeoutMs: CATCH_UP_MS,
-      everyMs: 500,
-    });
+    await waitInSync(this.#cluster, this.#topics);
     await this.#client.refresh();
     log('reading everything back');
     const readable = new Map<string, Readable>();
@@ -323,17 +310,6 @@ class ChaosRun {
     log(`noted: ${counts.join(', ')}`);
     log('comparing the files of all nodes');
     return compareReplicas(this.#cluster, readable);
-  }
-
-  async #isInSync(): Promise<boolean> {
-    const { topics } = await this.#cluster.status();
-    const ours = topics.filter(({ name }) => this.#topics.includes(name));
-    return (
-      ours.length === this.#topics.length &&
-      ours.every((topic) =>
-        topic.partitions.every(({ inSync, replicas }) => inSync.length === replicas.length),
-      )
-    );
   }
 
   #logOutcomes(writers: readonly Writer[]): void {

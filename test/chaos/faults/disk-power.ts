@@ -9,12 +9,12 @@
  */
 import { stateOf } from '#src/broker/processes.js';
 import type { TestCluster } from '../../support/cluster.js';
+import { waitInSync } from '../../support/in-sync.js';
 import { LoopDisk, type Vanished } from '../../support/loop-disk.js';
 import { sleep, waitFor } from '../../support/wait-for.js';
 import { type Fault, type FaultKind, isMajority, pickNodes, planHold } from './fault.js';
 import { disksOf, missingDisks, prepareDisks } from './node-disks.js';
 
-const IN_SYNC_MS = 60_000;
 const GONE_MS = 15_000;
 
 export type PowerCounters = {
@@ -70,25 +70,12 @@ function powerKind(kind: string, countOf: (nodes: number) => number): FaultKind 
 }
 
 async function applyPowerCut(cluster: TestCluster, fault: Fault, onHit: () => void): Promise<void> {
-  if (!fault.isMajorityLost) await waitInSync(cluster);
+  if (!fault.isMajorityLost) await waitInSync(cluster, 'all');
   const restore = await cutPower(cluster, fault.nodes);
   onHit();
   await sleep(fault.holdMs);
   await restore();
   await Promise.all(fault.nodes.map((node) => cluster.startNode(node)));
-}
-
-/** Waits until every replica of every topic is in sync. */
-export async function waitInSync(cluster: TestCluster): Promise<void> {
-  await waitFor(
-    'all replicas in sync',
-    async () => {
-      const { topics } = await cluster.status();
-      const partitions = topics.flatMap((topic) => topic.partitions);
-      return partitions.every(({ inSync, replicas }) => inSync.length === replicas.length);
-    },
-    { timeoutMs: IN_SYNC_MS, everyMs: 200 },
-  );
 }
 
 export const powercut = powerKind('powercut', () => 1);

@@ -20,8 +20,8 @@ import { Prng } from '#src/base/prng.js';
 import { stateOf } from '#src/broker/processes.js';
 import type { TestCluster } from '../../support/cluster.js';
 import { signalQuietly } from '../../support/command.js';
+import { waitInSync } from '../../support/in-sync.js';
 import { sleep, waitFor } from '../../support/wait-for.js';
-import { waitInSync } from './disk-power.js';
 import { type Fault, type FaultKind, pickNodes, planHold } from './fault.js';
 
 /** How the node is when its bits flip. */
@@ -77,7 +77,7 @@ export const bitflip: FaultKind<RotFault> = {
   async apply(cluster, fault, onHit) {
     const [node] = fault.nodes as [number];
     // Two copies of one batch may not rot before the first is repaired.
-    await waitInSync(cluster);
+    await waitInSync(cluster, 'all');
     const directory = join(cluster.dataDir, `node-${node}`);
     const logStart = statSync(join(directory, 'lograft.log')).size;
     if (fault.state !== 'running') await end(cluster, node, fault.state);

@@ -5,13 +5,17 @@ import { sleep } from '../../support/wait-for.js';
 
 const EVERY_MS = 500;
 
-export async function keepRefreshing(client: KafkaClient, isOver: () => boolean): Promise<void> {
+export async function keepRefreshing(
+  client: KafkaClient,
+  isOver: () => boolean,
+  everyMs = EVERY_MS,
+): Promise<void> {
   while (!isOver()) {
     try {
       await client.refresh();
     } catch (error) {
       if (!(error instanceof ConnectionLost)) throw error;
     }
-    await sleep(EVERY_MS);
+    await sleep(everyMs);
   }
 }
