@@ -17,20 +17,23 @@ import { Bench } from './support.js';
 
 type Entry = { readonly at: Position; readonly text: string };
 
+/** Each of them must have happened in the end. */
+const NO_COUNTS = {
+  kills: 0,
+  cuts: 0,
+  cleans: 0,
+  truncations: 0,
+  forgetful: 0,
+  resets: 0,
+  strays: 0,
+};
+
 class Story {
   readonly prng: Prng;
   readonly disk = new MemoryDisk();
   readonly bench: Bench;
   readonly config: Partial<LogConfig>;
-  readonly counts = {
-    kills: 0,
-    cuts: 0,
-    cleans: 0,
-    truncations: 0,
-    forgetful: 0,
-    resets: 0,
-    strays: 0,
-  };
+  readonly counts = { ...NO_COUNTS };
   entries: Entry[] = [];
   /** What the log was before truncations that may not be durable yet. */
   versions: { readonly entries: Entry[]; readonly number: number }[] = [];
@@ -306,15 +309,7 @@ class Story {
 }
 
 test('seeds: the log is what the model says, whatever happens', () => {
-  const total = {
-    kills: 0,
-    cuts: 0,
-    cleans: 0,
-    truncations: 0,
-    forgetful: 0,
-    resets: 0,
-    strays: 0,
-  };
+  const total = { ...NO_COUNTS };
   const from = Number(process.env['LOGRAFT_TEST_SEED'] ?? 0);
   for (let seed = from; seed < from + 150; seed++) {
     const story = new Story(seed);

@@ -1,11 +1,26 @@
-/** Random Raft messages, as the code under test makes them: what the wire must carry unchanged. */
+/**
+ * A greeting and random Raft messages, as the code under test makes them: what the wire must carry
+ * unchanged.
+ */
 import type { VoterId } from '#src/base/group.js';
 import type { Position } from '#src/base/position.js';
 import type { RaftMessage, Slice } from '#src/raft/messages.js';
+import type { Greeting } from '#src/replication/peer-frame.js';
 import fc from 'fast-check';
 
 export const FROM: VoterId = { nodeId: 1, directoryId: 'a' };
 export const TO: VoterId = { nodeId: 2, directoryId: 'b' };
+
+export const GREETING: Greeting = {
+  clusterId: 'c',
+  nodeId: 2,
+  directoryId: 'd2',
+  incarnation: 'i',
+  shard: 0,
+  shards: 1,
+  toNode: 1,
+  toShard: 0,
+};
 
 /** Plain objects, as the code under test makes them. */
 function record<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {

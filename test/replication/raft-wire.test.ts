@@ -5,7 +5,6 @@ import {
   encodeFrame,
   encodeGreeting,
   FRAME_TURN,
-  type Greeting,
   refusalOf,
 } from '#src/replication/peer-frame.js';
 import { decodeMessage, encodeMessage } from '#src/replication/raft-wire.js';
@@ -13,7 +12,7 @@ import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FROM, raftMessages, TO } from './raft-values.js';
+import { FROM, GREETING, raftMessages, TO } from './raft-values.js';
 
 const packr = new Packr({ useRecords: false });
 
@@ -61,26 +60,16 @@ test('frames: garbage and lying header lengths become null', () => {
 });
 
 test('a hello names both ends, and is refused with a reason', () => {
-  const greeting: Greeting = {
-    clusterId: 'c',
-    nodeId: 2,
-    directoryId: 'd2',
-    incarnation: 'i',
-    shard: 0,
-    shards: 1,
-    toNode: 1,
-    toShard: 0,
-  };
-  const self = { ...greeting, nodeId: 1, directoryId: 'd1' };
-  const frame = encodeGreeting(greeting).subarray(4);
-  assert.equal(acceptHello(frame, 0, frame.length), greeting);
-  assert.is(refusalOf(greeting, self), null);
-  assert.is(refusalOf({ ...greeting, clusterId: null }, self), null);
-  assert.is(refusalOf({ ...greeting, clusterId: 'other' }, self), 'other-cluster');
-  assert.is(refusalOf({ ...greeting, toNode: 3 }, self), 'other-node');
-  assert.is(refusalOf({ ...greeting, nodeId: 1 }, self), 'same-node');
-  assert.is(refusalOf({ ...greeting, toShard: 5 }, self), 'no-such-shard');
-  assert.is(refusalOf({ ...greeting, toShard: -1 }, self), 'no-such-shard');
+  const self = { ...GREETING, nodeId: 1, directoryId: 'd1' };
+  const frame = encodeGreeting(GREETING).subarray(4);
+  assert.equal(acceptHello(frame, 0, frame.length), GREETING);
+  assert.is(refusalOf(GREETING, self), null);
+  assert.is(refusalOf({ ...GREETING, clusterId: null }, self), null);
+  assert.is(refusalOf({ ...GREETING, clusterId: 'other' }, self), 'other-cluster');
+  assert.is(refusalOf({ ...GREETING, toNode: 3 }, self), 'other-node');
+  assert.is(refusalOf({ ...GREETING, nodeId: 1 }, self), 'same-node');
+  assert.is(refusalOf({ ...GREETING, toShard: 5 }, self), 'no-such-shard');
+  assert.is(refusalOf({ ...GREETING, toShard: -1 }, self), 'no-such-shard');
   const http = Buffer.from('GET / HTTP/1.1\r\n\r\n');
   assert.is(acceptHello(http, 0, http.length), 'not-a-peer');
 });

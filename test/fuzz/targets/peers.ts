@@ -11,7 +11,7 @@ import { decodeMessage, encodeMessage, payloadBytes } from '#src/replication/raf
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import * as assert from 'uvu/assert';
-import { FROM, raftMessages, TO } from '../../replication/raft-values.js';
+import { FROM, GREETING, raftMessages, TO } from '../../replication/raft-values.js';
 import { target } from '../fuzz-target.js';
 import { guarded } from '../guard.js';
 import { damaged, type Edit, edits, garbage } from '../mutate.js';
@@ -21,16 +21,6 @@ const packr = new Packr({ useRecords: false });
 /** Everything that msgpack can say, the parts that we never write too. */
 const extended = new Packr({ structuredClone: true, moreTypes: true });
 const never = (): boolean => false;
-const GREETING = {
-  clusterId: 'c',
-  nodeId: 2,
-  directoryId: 'd2',
-  incarnation: 'i',
-  shard: 0,
-  shards: 1,
-  toNode: 1,
-  toShard: 0,
-};
 const PEER = { ...GREETING, nodeId: FROM.nodeId, directoryId: FROM.directoryId };
 const SELF = { ...GREETING, nodeId: TO.nodeId, directoryId: TO.directoryId };
 
