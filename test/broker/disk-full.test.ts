@@ -27,7 +27,7 @@ const SETTINGS = ['replica.lag.time.max.ms=2000', 'log.wal.file.bytes=1048576'];
 async function waitForRefusal(recorder: Recorder): Promise<void> {
   await waitFor('a produce to be refused', async () => {
     const { error, message } = await recorder.attempt(TOPIC, 0, { timeoutMs: 2_000 });
-    if (error !== REFUSED) await recorder.refresh();
+    if (error !== REFUSED) await recorder.client.tryRefresh();
     return error === REFUSED && /disk/.test(message);
   });
 }
@@ -37,7 +37,7 @@ async function mustElect(cluster: TestCluster, recorder: Recorder): Promise<void
   const leader = await cluster.leaderOf(TOPIC, 0);
   await killNode(cluster, leader);
   await waitFor('another leader to serve', async () => {
-    await recorder.refresh();
+    await recorder.client.tryRefresh();
     if (recorder.client.leaderOf(TOPIC, 0)?.nodeId === leader) return false;
     return (await recorder.client.latestOffset(TOPIC, 0)) >= 0;
   });

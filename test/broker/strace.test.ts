@@ -14,11 +14,11 @@ import { encodeBatch } from '#src/records/batch.js';
 import { TestCluster } from '../support/cluster.js';
 import { ended } from '../support/command.js';
 import { KafkaClient } from '../support/kafka-client.js';
+import { produceBytes } from '../support/produce.js';
 import { missingCommand, testWith } from '../support/requires.js';
 import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
 import { askNode } from './node-facts.js';
-import { produceBytes } from './recorder.js';
 import { type SystemCall, parseTrace } from './trace.js';
 
 const TOPIC = 'traced';
@@ -137,7 +137,9 @@ testTraced('a catch-up fetch leaves by sendfile', async () => {
     const connection = await client.connectionTo(1);
     const bytes = batchOf(50_000);
     const call = { topic: TOPIC, partition: 0, bytes, acks: -1, timeoutMs: 10_000 } as const;
-    for (let i = 0; i < 8; i++) await produceBytes(connection, call);
+    for (let i = 0; i < 8; i++) {
+      assert.is((await produceBytes(connection, call)).errorCode, 0);
+    }
     const before = await counterOf(cluster, 1, 'sendfileBytes');
     let fetched = 0;
     const calls = await traced([cluster.pid(1)], async () => {

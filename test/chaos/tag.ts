@@ -2,6 +2,8 @@
  * What a chaos record says: who wrote it, in which batch, at which place, then filler that follows
  * from these three. So a changed byte anywhere in a value is seen without keeping the value.
  */
+import { crc32c } from '#src/native/crc32c.js';
+import { type BatchInput, encodeBatch } from '#src/records/batch.js';
 
 export type Tag = { readonly writer: number; readonly batch: number; readonly index: number };
 
@@ -13,6 +15,22 @@ export function tagValue({ writer, batch, index }: Tag): string {
   let filler = '';
   for (let x = seed; filler.length < seed % FILLER_BYTES_MAX; x = mix(x)) filler += x.toString(36);
   return head + filler;
+}
+
+/** A batch of so many records, each with its tag; `producer` is an idempotent producer's part. */
+export function encodeTagged(
+  { writer, batch }: Omit<Tag, 'index'>,
+  count: number,
+  producer: Omit<BatchInput, 'records'> = {},
+): Buffer {
+  const timestamp = Date.now();
+  const records = Array.from({ length: count }, (_, index) => ({
+    key: null,
+    value: Buffer.from(tagValue({ writer, batch, index })),
+    headers: [],
+    timestamp,
+  }));
+  return encodeBatch({ records, ...producer }, crc32c);
 }
 
 /** The tag that a value claims to carry; whether the rest fits it is the caller's question. */

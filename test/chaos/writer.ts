@@ -7,21 +7,19 @@
  *                  over a failover must find the original; one batch in flight per partition.
  *                  Now and then a batch is sent again although it was acknowledged
  */
-import { crc32c } from '#src/native/crc32c.js';
 import { ERROR, errorInfo } from '#src/protocol/errors.js';
 import { initProducerIdApi } from '#src/protocol/messages/init-producer-id.js';
-import { produceApi } from '#src/protocol/messages/produce.js';
-import { encodeBatch } from '#src/records/batch.js';
 import { ConnectionLost, type KafkaConnection } from '../support/kafka-connection.js';
 import type { KafkaClient } from '../support/kafka-client.js';
+import { type ProduceAnswer, produceBytes } from '../support/produce.js';
 import { sleep } from '../support/wait-for.js';
 import type { AckGaps } from './ack-gaps.js';
 import type { BatchKey } from './history/events.js';
 import type { History } from './history/history.js';
-import { tagValue } from './tag.js';
+import { encodeTagged } from './tag.js';
 
-const PRODUCE_VERSION = 9;
 const INIT_PRODUCER_ID_VERSION = 1;
+const PRODUCE_TIMEOUT_MS = 3_000;
 const ANSWER_TIMEOUT_MS = 4_000;
 const IN_FLIGHT_PER_NODE = 4;
 const RETRY_MS = 40;
@@ -53,10 +51,8 @@ type Batch = BatchKey & {
   readonly bytes: Buffer;
 };
 
-type Answer = { readonly errorCode: number; readonly baseOffset: number };
-
 /** `epoch`: the leader epoch we knew of the node that answered. */
-type Answered = Answer & { readonly epoch: number };
+type Answered = ProduceAnswer & { readonly epoch: number };
 
 /** What ends an attempt without an answer: the request never left, or nobody knows. */
 type Failure = { readonly wasSent: boolean };
@@ -213,11 +209,7 @@ export class Writer {
   }
 
   async #refresh(): Promise<void> {
-    try {
-      await this.#options.client.refresh();
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) throw error;
-    }
+    await this.#options.client.tryRefresh();
     await sleep(RETRY_MS);
   }
 
@@ -242,19 +234,12 @@ export class Writer {
     const key = `${topic}:${partition}`;
     const baseSequence = isIdempotent ? (this.#sequences.get(key) ?? 0) : -1;
     if (isIdempotent) this.#sequences.set(key, baseSequence + recordsPerBatch);
-    const timestamp = Date.now();
-    const records = Array.from({ length: recordsPerBatch }, (_, index) => ({
-      key: null,
-      value: Buffer.from(tagValue({ writer, batch, index })),
-      headers: [],
-      timestamp,
-    }));
     const producer = {
       producerId: this.#producerId,
       producerEpoch: isIdempotent ? 0 : -1,
       baseSequence,
     };
-    const bytes = encodeBatch({ records, baseOffset: 0, ...producer }, crc32c);
+    const bytes = encodeTagged({ writer, batch }, recordsPerBatch, producer);
     return { writer, batch, topic, partition, bytes };
   }
 
@@ -268,23 +253,13 @@ export class Writer {
 }
 
 /** Null when the answer did not come. */
-async function produce(connection: KafkaConnection, batch: Batch): Promise<Answer | null> {
-  const { topic, partition, bytes } = batch;
-  const records = { bytes, start: 0, length: bytes.length };
+async function produce(
+  connection: KafkaConnection,
+  { topic, partition, bytes }: Batch,
+): Promise<ProduceAnswer | null> {
+  const call = { topic, partition, bytes, acks: -1, timeoutMs: PRODUCE_TIMEOUT_MS } as const;
   try {
-    const response = await connection.request(
-      produceApi,
-      PRODUCE_VERSION,
-      {
-        acks: -1,
-        timeoutMs: ANSWER_TIMEOUT_MS - 1_000,
-        topicData: [{ name: topic, partitionData: [{ index: partition, records }] }],
-      },
-      ANSWER_TIMEOUT_MS,
-    );
-    const answer = response.responses[0]?.partitionResponses[0];
-    if (answer === undefined) throw new Error(`answer without ${topic}:${partition}`);
-    return answer;
+    return await produceBytes(connection, call, ANSWER_TIMEOUT_MS);
   } catch (error) {
     if (error instanceof ConnectionLost) return null;
     throw error;

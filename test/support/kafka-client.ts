@@ -57,6 +57,15 @@ export class KafkaClient {
     return this.#refreshing;
   }
 
+  /** As {@link refresh}; when no broker answers, what is known stays. */
+  async tryRefresh(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+  }
+
   /** An open connection to a node; a new one when the old one was lost. */
   connectionTo(nodeId: number): Promise<KafkaConnection> {
     const address = this.#brokers.get(nodeId);

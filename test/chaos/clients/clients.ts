@@ -100,35 +100,37 @@ export function fateOfKcat(line: string): Fate | null {
   return failed === null ? null : { kind: 'failed', value: null, reason: failed[1] as string };
 }
 
-function makeKafkajs({ cluster, names, history, random, log }: ClientOptions): Worker[] {
+function makeKafkajs(options: ClientOptions): Worker[] {
+  const { cluster, names, history, random, log } = options;
   const { bootstrap } = cluster;
   const { topic } = names[0] as PartitionName;
-  const writer = new ForeignWriter({
-    name: 'kafkajs',
-    writer: FIRST_WRITER.kafkajs,
-    command: [process.execPath, KAFKAJS, bootstrap.join(','), topic],
-    names,
-    history,
-    random: random.fork(),
-    order: ({ partition }, value) => `${partition} ${value}`,
-    fateOf: fateOfLine,
-    log,
-  });
+  const command: Command = [process.execPath, KAFKAJS, bootstrap.join(','), topic];
+  const writer = makeLineWriter('kafkajs', command, options);
   const partitions = names.length;
   const where = { group: 'kafkajs', topic, partitions, bootstrap };
   if (!readsSafely(history)) return [writer];
   return [writer, new ForeignGroup({ ...where, history, random: random.fork(), log })];
 }
 
-async function makeJava({ cluster, names, history, random, log }: ClientOptions): Promise<Worker> {
+async function makeJava(options: ClientOptions): Promise<Worker> {
+  const { cluster, names } = options;
   const classes = tempDir('chaos-classes');
   await mustRun('javac', ['-proc:none', '-cp', `${KAFKA_LIBS}/*`, '-d', classes, JAVA_SOURCE]);
   const { topic } = names[0] as PartitionName;
   const program = ['ChaosProducer', cluster.bootstrap.join(','), topic];
+  return makeLineWriter('java', ['java', ...javaArguments([classes]), ...program], options);
+}
+
+/** A producer that takes lines `partition value` and answers as {@link fateOfLine} reads. */
+function makeLineWriter(
+  name: 'kafkajs' | 'java',
+  command: Command,
+  { names, history, random, log }: ClientOptions,
+): ForeignWriter {
   return new ForeignWriter({
-    name: 'java',
-    writer: FIRST_WRITER.java,
-    command: ['java', ...javaArguments([classes]), ...program],
+    name,
+    writer: FIRST_WRITER[name],
+    command,
     names,
     history,
     random: random.fork(),

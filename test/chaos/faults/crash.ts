@@ -5,7 +5,7 @@
 import { type ProcessId, stateOf } from '#src/broker/processes.js';
 import type { TestCluster } from '../../support/cluster.js';
 import { sleep, waitFor } from '../../support/wait-for.js';
-import { type Fault, type FaultKind, isMajority, pickNodes, planHold } from './fault.js';
+import { type Fault, type FaultKind, planNodes } from './fault.js';
 
 const gone = new WeakMap<TestCluster, number>();
 
@@ -13,11 +13,7 @@ function crash(kind: string, countOf: (nodes: number) => number): FaultKind {
   return {
     kind,
     availability: () => null,
-    plan(random, nodeIds) {
-      const count = countOf(nodeIds.length);
-      const nodes = pickNodes(random, nodeIds, count);
-      return { kind, nodes, holdMs: planHold(random), isMajorityLost: isMajority(count, nodeIds) };
-    },
+    plan: planNodes(kind, countOf),
     apply: applyCrash,
     proof: 'processes that ended by it',
     proofs: (cluster) => gone.get(cluster) ?? 0,

@@ -12,7 +12,7 @@ import type { TestCluster } from '../../support/cluster.js';
 import { waitInSync } from '../../support/in-sync.js';
 import { LoopDisk, type Vanished } from '../../support/loop-disk.js';
 import { sleep, waitFor } from '../../support/wait-for.js';
-import { type Fault, type FaultKind, isMajority, pickNodes, planHold } from './fault.js';
+import { type Fault, type FaultKind, planNodes } from './fault.js';
 import { disksOf, missingDisks, prepareDisks } from './node-disks.js';
 
 const GONE_MS = 15_000;
@@ -58,11 +58,7 @@ function powerKind(kind: string, countOf: (nodes: number) => number): FaultKind 
     kind,
     availability: missingDisks,
     prepareCluster: prepareDisks,
-    plan(random, nodeIds) {
-      const count = countOf(nodeIds.length);
-      const nodes = pickNodes(random, nodeIds, count);
-      return { kind, nodes, holdMs: planHold(random), isMajorityLost: isMajority(count, nodeIds) };
-    },
+    plan: planNodes(kind, countOf),
     apply: applyPowerCut,
     proof: 'unsynced canaries that vanished',
     proofs: (cluster) => powerCounters(cluster).cuts,

@@ -73,7 +73,7 @@ diskTest('no ack comes from disks that could not sync, and none syncs a file aga
   assert.is.not(first.error, 'none');
   for (const id of failing) assert.ok(shim.counters(id).syncEio > 0, `node ${id} saw no error`);
   for (let i = 0; i < 3; i++) {
-    await recorder.refresh();
+    await recorder.client.tryRefresh();
     const { error } = await recorder.attempt('synced', 0, { timeoutMs: 1_500 });
     assert.is.not(error, 'none', 'an ack without a majority that synced');
   }

@@ -47,6 +47,15 @@ export function planHold(random: Prng): number {
   return random.chance(0.3) ? random.int(HOLD_MS.least, 500) : random.int(1_000, HOLD_MS.most);
 }
 
+/** The plan of a kind that is the same for whichever nodes it hits. */
+export function planNodes(kind: string, countOf: (nodes: number) => number): FaultKind['plan'] {
+  return (random, nodeIds) => {
+    const count = countOf(nodeIds.length);
+    const nodes = pickNodes(random, nodeIds, count);
+    return { kind, nodes, holdMs: planHold(random), isMajorityLost: isMajority(count, nodeIds) };
+  };
+}
+
 export function pickNodes(random: Prng, nodeIds: readonly number[], count: number): number[] {
   return shuffled(random, nodeIds).slice(0, count).sort();
 }

@@ -5,7 +5,7 @@
 import { stateOf } from '#src/broker/processes.js';
 import type { TestCluster } from '../../support/cluster.js';
 import { sleep } from '../../support/wait-for.js';
-import { type Fault, type FaultKind, isMajority, pickNodes, planHold } from './fault.js';
+import { type Fault, type FaultKind, planNodes } from './fault.js';
 
 const paused = new WeakMap<TestCluster, number>();
 
@@ -13,10 +13,7 @@ function pauseOf(kind: string, count: number): FaultKind {
   return {
     kind,
     availability: () => null,
-    plan(random, nodeIds) {
-      const nodes = pickNodes(random, nodeIds, count);
-      return { kind, nodes, holdMs: planHold(random), isMajorityLost: isMajority(count, nodeIds) };
-    },
+    plan: planNodes(kind, () => count),
     apply: applyPause,
     proof: 'processes found stopped',
     proofs: (cluster) => paused.get(cluster) ?? 0,

@@ -4,11 +4,10 @@
  * at any time after it began, or never. Pure; a register keeps only the commits that can still be
  * read.
  */
-import type { HistoryEvent } from './events.js';
+import type { EventOf } from './events.js';
 import type { Groups } from './groups.js';
+import { OpenOperations } from './open-operations.js';
 import type { Report } from './violation.js';
-
-type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
 
 /** `start` and `end` are numbers of events: their order is that of real time. */
 type Commit = {
@@ -42,8 +41,8 @@ export class Commits {
   readonly #report: Report;
   readonly #groups: Groups;
   readonly #registers = new Map<string, Register>();
-  readonly #commits = new Map<number, OpenCommit>();
-  readonly #reads = new Map<number, Read>();
+  readonly #commits = new OpenOperations<OpenCommit>();
+  readonly #reads = new OpenOperations<Read>();
   #now = 0;
 
   constructor(report: Report, groups: Groups) {
@@ -51,43 +50,43 @@ export class Commits {
     this.#groups = groups;
   }
 
-  commit({ op, group, partition, offset, token, generation }: Event<'commit'>): void {
+  commit({ op, group, partition, offset, token, generation }: EventOf<'commit'>): void {
     this.#now += 1;
     const register = this.#registerOf(group, partition);
     const commit: Commit = { offset, token, start: this.#now, end: Infinity };
     register.candidates.push(commit);
     for (const { allowed } of register.reads) allowed.add(commit);
     const assigned = this.#groups.assignedIn(group);
-    this.#commits.set(op, { register, commit, generation, assigned });
+    this.#commits.begin(op, { register, commit, generation, assigned });
   }
 
-  committed({ op }: Event<'committed'>): void {
+  committed({ op }: EventOf<'committed'>): void {
     this.#now += 1;
-    const { register, commit, generation, assigned } = this.#takeCommit(op);
+    const { register, commit, generation, assigned } = this.#commits.end(op);
     commit.end = this.#now;
     overwriteBefore(register, commit);
     this.#groups.committed(register.group, generation, assigned);
   }
 
-  refused({ op }: Event<'commit-refused'>): void {
-    const { register, commit } = this.#takeCommit(op);
+  refused({ op }: EventOf<'commit-refused'>): void {
+    const { register, commit } = this.#commits.end(op);
     register.candidates = register.candidates.filter((candidate) => candidate !== commit);
     for (const { allowed } of register.reads) allowed.delete(commit);
   }
 
-  unknown({ op }: Event<'commit-unknown'>): void {
-    this.#takeCommit(op);
+  unknown({ op }: EventOf<'commit-unknown'>): void {
+    this.#commits.end(op);
   }
 
-  positionAsked({ op, group, partition }: Event<'position-asked'>): void {
+  positionAsked({ op, group, partition }: EventOf<'position-asked'>): void {
     const register = this.#registerOf(group, partition);
     const read: Read = { register, allowed: new Set(register.candidates) };
     register.reads.add(read);
-    this.#reads.set(op, read);
+    this.#reads.begin(op, read);
   }
 
-  position({ op, offset, token }: Event<'position'>): void {
-    const { register, allowed } = this.#takeRead(op);
+  position({ op, offset, token }: EventOf<'position'>): void {
+    const { register, allowed } = this.#endRead(op);
     const found = [...allowed].find((commit) => commit.token === token);
     if (found === undefined || found.offset !== offset) {
       const wanted = [...allowed].map((commit) => `${commit.offset} (${commit.token})`).join(', ');
@@ -98,21 +97,12 @@ export class Commits {
     this.#groups.positioned(register.group, register.partition, offset);
   }
 
-  positionGaveUp({ op }: Event<'position-gave-up'>): void {
-    this.#takeRead(op);
+  positionGaveUp({ op }: EventOf<'position-gave-up'>): void {
+    this.#endRead(op);
   }
 
-  #takeCommit(op: number): OpenCommit {
-    const open = this.#commits.get(op);
-    if (open === undefined) throw new Error(`commit ${op} did not begin`);
-    this.#commits.delete(op);
-    return open;
-  }
-
-  #takeRead(op: number): Read {
-    const read = this.#reads.get(op);
-    if (read === undefined) throw new Error(`operation ${op} was not asked`);
-    this.#reads.delete(op);
+  #endRead(op: number): Read {
+    const read = this.#reads.end(op);
     read.register.reads.delete(read);
     return read;
   }

@@ -137,3 +137,5 @@ export type HistoryEvent =
   | LeaderEvent
   | GroupEvent
   | CommitEvent;
+
+export type EventOf<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;

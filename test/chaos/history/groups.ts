@@ -5,10 +5,9 @@
  * member owned is owned again in time (G6). Pure.
  */
 import { Coverage } from './coverage.js';
-import type { HistoryEvent } from './events.js';
+import type { EventOf } from './events.js';
+import { OpenOperations } from './open-operations.js';
 import type { Report } from './violation.js';
-
-type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
 
 /** Session and rebalance of the members in a run, and the failover of a coordinator, twice over. */
 export const ORPHAN_MS_MAX = 40_000;
@@ -33,23 +32,23 @@ type Asked = { readonly group: Group; readonly joined: number; readonly assigned
 export class Groups {
   readonly #report: Report;
   readonly #groups = new Map<string, Group>();
-  readonly #open = new Map<number, Asked>();
+  readonly #open = new OpenOperations<Asked>();
 
   constructor(report: Report) {
     this.#report = report;
   }
 
-  asked({ op, group: name }: Event<'group-asked'>): void {
+  asked({ op, group: name }: EventOf<'group-asked'>): void {
     const group = this.#groupOf(name);
-    this.#open.set(op, { group, joined: group.joined, assigned: group.assigned });
+    this.#open.begin(op, { group, joined: group.joined, assigned: group.assigned });
   }
 
   gaveUp(op: number): void {
-    this.#open.delete(op);
+    this.#open.end(op);
   }
 
-  joined({ op, generation, leader }: Event<'joined'>): void {
-    const { group, joined } = this.#take(op);
+  joined({ op, generation, leader }: EventOf<'joined'>): void {
+    const { group, joined } = this.#open.end(op);
     if (generation < joined) {
       this.#report('G2', `${group.name}: generation ${generation} after ${joined}`);
     }
@@ -62,9 +61,9 @@ export class Groups {
     group.joined = Math.max(group.joined, generation);
   }
 
-  assigned(event: Event<'assigned'>): void {
+  assigned(event: EventOf<'assigned'>): void {
     const { generation, member, partitions, atMs } = event;
-    const { group, assigned } = this.#take(event.op);
+    const { group, assigned } = this.#open.end(event.op);
     this.#checkCurrent(group, generation, assigned, `${member} was given its partitions`);
     for (const partition of partitions) {
       const name = `${generation} ${partition}`;
@@ -78,17 +77,17 @@ export class Groups {
     if (partitions.length > 0) this.#bury(group, member, generation, atMs);
   }
 
-  confirmed({ op, generation, member }: Event<'confirmed'>): void {
-    const { group, assigned } = this.#take(op);
+  confirmed({ op, generation, member }: EventOf<'confirmed'>): void {
+    const { group, assigned } = this.#open.end(op);
     this.#checkCurrent(group, generation, assigned, `${member} was confirmed`);
   }
 
-  died({ group: name, member, atMs }: Event<'died'>): void {
+  died({ group: name, member, atMs }: EventOf<'died'>): void {
     const group = this.#groupOf(name);
     group.deaths.push({ member, generation: group.assigned, atMs });
   }
 
-  read({ group, partition, from, to }: Event<'group-read'>): void {
+  read({ group, partition, from, to }: EventOf<'group-read'>): void {
     const { reads } = this.#groupOf(group);
     const coverage = reads.get(partition) ?? new Coverage();
     coverage.add(from, to);
@@ -138,13 +137,6 @@ export class Groups {
   #checkDeath(group: string, member: string, ms: number): void {
     if (ms <= ORPHAN_MS_MAX) return;
     this.#report('G6', `${group}: ${Math.round(ms)} ms without an heir of ${member}`);
-  }
-
-  #take(op: number): Asked {
-    const asked = this.#open.get(op);
-    if (asked === undefined) throw new Error(`operation ${op} was not asked`);
-    this.#open.delete(op);
-    return asked;
   }
 
   #groupOf(name: string): Group {

@@ -11,10 +11,9 @@
  * for those of an epoch that ListOffsets(latest) confirmed in an operation begun after the ack.
  */
 import { EpochFloors } from './epoch-floors.js';
-import type { HistoryEvent, Question } from './events.js';
+import type { EventOf, Question } from './events.js';
+import { OpenOperations } from './open-operations.js';
 import type { Report } from './violation.js';
-
-type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
 
 type State = {
   /** End of all that was acknowledged. */
@@ -46,7 +45,7 @@ type Asked = {
 export class Offsets {
   readonly #report: Report;
   readonly #states = new Map<string, State>();
-  readonly #open = new Map<number, Asked>();
+  readonly #open = new OpenOperations<Asked>();
 
   constructor(report: Report) {
     this.#report = report;
@@ -58,12 +57,12 @@ export class Offsets {
     state.acks.raise(epoch, end);
   }
 
-  asked({ op, partition, question, epoch, offset }: Event<'asked'>): void {
+  asked({ op, partition, question, epoch, offset }: EventOf<'asked'>): void {
     const state = this.#stateOf(partition);
     const isLatest = question === 'latest';
     const acked = Math.max(state.acks.exactly(epoch), state.confirmedAcks.at(epoch));
     const shown = state.highWatermarks.at(isLatest ? Infinity : epoch);
-    this.#open.set(op, {
+    this.#open.begin(op, {
       partition,
       question,
       epoch,
@@ -77,11 +76,11 @@ export class Offsets {
   }
 
   gaveUp(op: number): void {
-    this.#open.delete(op);
+    this.#open.end(op);
   }
 
-  told({ op, highWatermark, lastStableOffset, logStartOffset, epoch }: Event<'told'>): void {
-    const asked = this.#take(op);
+  told({ op, highWatermark, lastStableOffset, logStartOffset, epoch }: EventOf<'told'>): void {
+    const asked = this.#open.end(op);
     const state = this.#stateOf(asked.partition);
     if (asked.question === 'latest') this.#toldLatest(asked, state, highWatermark, epoch);
     else if (asked.question === 'fetch') {
@@ -99,8 +98,8 @@ export class Offsets {
     state.logStarts.raise(asked.epoch, logStartOffset);
   }
 
-  outOfRange({ op, logStartOffset }: Event<'out-of-range'>): void {
-    const asked = this.#take(op);
+  outOfRange({ op, logStartOffset }: EventOf<'out-of-range'>): void {
+    const asked = this.#open.end(op);
     const { partition, epoch, offset } = asked;
     const known = Math.max(asked.acked, asked.highWatermark);
     if (offset <= known && offset >= logStartOffset) {
@@ -130,13 +129,6 @@ export class Offsets {
 
   #mustNotGoBack({ partition, question }: Asked, what: string, now: number, was: number): void {
     if (now < was) this.#report('K6', `${partition}: ${question}: ${what} ${now}, was ${was}`);
-  }
-
-  #take(op: number): Asked {
-    const asked = this.#open.get(op);
-    if (asked === undefined) throw new Error(`operation ${op} was not asked`);
-    this.#open.delete(op);
-    return asked;
   }
 
   #stateOf(partition: string): State {

@@ -2,10 +2,8 @@
  * Readers by assignment: each walks on without a gap and is given nothing again (K5). A first batch
  * may begin before the offset asked for, as in Kafka. Pure.
  */
-import type { HistoryEvent } from './events.js';
+import type { EventOf } from './events.js';
 import type { Report } from './violation.js';
-
-type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
 
 export class Readers {
   readonly #report: Report;
@@ -15,11 +13,11 @@ export class Readers {
     this.#report = report;
   }
 
-  seek({ reader, partition, offset }: Event<'seek'>): void {
+  seek({ reader, partition, offset }: EventOf<'seek'>): void {
     this.#offsets.set(`${reader} ${partition}`, offset);
   }
 
-  given({ reader, partition, from, to }: Event<'given'>): void {
+  given({ reader, partition, from, to }: EventOf<'given'>): void {
     const name = `${reader} ${partition}`;
     const offset = this.#offsets.get(name) ?? -1;
     if (from > offset) this.#report('K5', `${name}: at ${offset}, given ${from}`);
@@ -27,7 +25,7 @@ export class Readers {
     this.#offsets.set(name, to);
   }
 
-  end({ reader, partition, offset }: Event<'end'>): void {
+  end({ reader, partition, offset }: EventOf<'end'>): void {
     const name = `${reader} ${partition}`;
     const at = this.#offsets.get(name) ?? -1;
     if (at !== offset) this.#report('K5', `${name}: ended at ${at}, should have at ${offset}`);

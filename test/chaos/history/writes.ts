@@ -5,10 +5,8 @@
  * not. Pure; linear in the number of records.
  */
 import { parseTag, tagValue } from '../tag.js';
-import type { BatchKey, HistoryEvent } from './events.js';
+import type { BatchKey, EventOf } from './events.js';
 import type { Report } from './violation.js';
-
-type Event<K extends HistoryEvent['kind']> = Extract<HistoryEvent, { kind: K }>;
 
 /** What the answer to a produce proves; the marks are those of src/protocol/errors.ts. */
 export type Outcome = 'pending' | 'acked' | 'refused' | 'unknown';
@@ -57,7 +55,7 @@ export class Writes {
     this.#report = report;
   }
 
-  sent({ writer, batch, partition, records }: Event<'sent'>): void {
+  sent({ writer, batch, partition, records }: EventOf<'sent'>): void {
     const name = nameOf({ writer, batch });
     if (this.#sent.has(name) || records < 1 || records > BATCH_RECORDS_MAX) {
       throw new Error(`batch ${name} of ${records} records can not be noted`);
@@ -78,7 +76,7 @@ export class Writes {
   }
 
   /** Returns the end of the batch; -1 when the client was not told where it is. */
-  acked(event: Event<'acked'>): number {
+  acked(event: EventOf<'acked'>): number {
     const batch = this.#pending(event);
     const { partition, records, floor } = batch;
     batch.outcome = 'acked';
@@ -113,14 +111,14 @@ export class Writes {
     this.#report('P1', `${nameOf(key)} in ${partition}: the next sequence was refused`);
   }
 
-  answeredAgain({ baseOffset, ...key }: Event<'answered-again'>): void {
+  answeredAgain({ baseOffset, ...key }: EventOf<'answered-again'>): void {
     const batch = this.#find(key);
     if (baseOffset === batch.baseOffset) return;
     const was = `${nameOf(batch)} in ${batch.partition}: acknowledged at ${batch.baseOffset}`;
     this.#report('P3', `${was}, the retry ${baseOffset < 0 ? 'was refused' : `at ${baseOffset}`}`);
   }
 
-  record({ partition, offset, value, isFinal }: Event<'record'>): void {
+  record({ partition, offset, value, isFinal }: EventOf<'record'>): void {
     const tag = parseTag(value);
     const batch = tag === null ? undefined : this.#sent.get(nameOf(tag));
     const at = `${partition}@${offset}`;

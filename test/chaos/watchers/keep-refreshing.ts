@@ -1,6 +1,5 @@
 /** A client that hears of new leaders although nobody asks it. */
 import type { KafkaClient } from '../../support/kafka-client.js';
-import { ConnectionLost } from '../../support/kafka-connection.js';
 import { sleep } from '../../support/wait-for.js';
 
 const EVERY_MS = 500;
@@ -11,11 +10,7 @@ export async function keepRefreshing(
   everyMs = EVERY_MS,
 ): Promise<void> {
   while (!isOver()) {
-    try {
-      await client.refresh();
-    } catch (error) {
-      if (!(error instanceof ConnectionLost)) throw error;
-    }
+    await client.tryRefresh();
     await sleep(everyMs);
   }
 }
