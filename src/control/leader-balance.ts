@@ -4,7 +4,7 @@
  * own partitions, a few at a time, so no two nodes ever decide about the same one.
  */
 import type { GroupKey } from '../base/group.js';
-import type { MonotonicMs, NodeId } from '../base/units.js';
+import type { NodeId } from '../base/units.js';
 import type { ClusterImage } from './image.js';
 import type { LeaderTable } from './leader-table.js';
 
@@ -20,25 +20,6 @@ export type BalanceInput = {
   readonly isResting?: (group: GroupKey) => boolean;
   readonly transfersMax: number;
 };
-
-/** Remembers since when each broker has been live, so that a flapping one gets no leaders. */
-export class Steadiness {
-  readonly #liveSinceMs = new Map<NodeId, MonotonicMs>();
-
-  /** Call with every image that touches brokers. */
-  onImage(image: ClusterImage, nowMs: MonotonicMs): void {
-    for (const { nodeId, isFenced } of image.brokers.values()) {
-      if (isFenced) this.#liveSinceMs.delete(nodeId);
-      else if (!this.#liveSinceMs.has(nodeId)) this.#liveSinceMs.set(nodeId, nowMs);
-    }
-  }
-
-  /** Live without a break for at least `ms`. */
-  isSteady(nodeId: NodeId, nowMs: MonotonicMs, ms: number): boolean {
-    const sinceMs = this.#liveSinceMs.get(nodeId);
-    return sinceMs !== undefined && nowMs - sinceMs >= ms;
-  }
-}
 
 /** Transfers that this node asks of its own partitions, at most `transfersMax`. */
 export function balanceLeaders(input: BalanceInput): LeaderTransfer[] {

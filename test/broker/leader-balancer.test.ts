@@ -8,9 +8,9 @@ import { defaultSettings } from '#src/broker/settings.js';
 
 const TOPIC_ID = 'dG9waWNpZHRvcGljaWQxMg';
 
-/** Node 2 is live and the preferred leader of two partitions. */
-function makeImage(): ClusterImage {
-  const broker = { nodeId: 2, incarnation: 'first', isFenced: false };
+/** Node 2 is the preferred leader of two partitions. */
+function makeImage(incarnation = 'first', isFenced = false): ClusterImage {
+  const broker = { nodeId: 2, incarnation, isFenced };
   const replicas = [2, 1].map((nodeId) => ({ nodeId, directoryId: `directory-${nodeId}` }));
   const topic = {
     topicId: TOPIC_ID,
@@ -21,6 +21,47 @@ function makeImage(): ClusterImage {
     topicsById: new Map([[TOPIC_ID, topic]]),
   } as unknown as ClusterImage;
 }
+
+test('a node that was away, or has no room, is given leaders only some time later', () => {
+  let nowMs = 0;
+  let hasRoom = true;
+  let asked = 0;
+  const balancer = new LeaderBalancer({
+    self: 1,
+    clock: { monotonicMs: () => nowMs, wallMs: () => nowMs },
+    settings: defaultSettings(),
+    hasRoom: () => hasRoom,
+    transfer: () => {
+      asked += 1;
+    },
+  });
+  const table = new LeaderTable();
+  const entry = { topicId: TOPIC_ID, leaderId: 1, leaderEpoch: 1, inSync: [1, 2], version: 1 };
+  table.merge([0, 1].map((partition) => ({ ...entry, partition })));
+  const askedAt = (atMs: number, image: ClusterImage): number => {
+    nowMs = atMs;
+    asked = 0;
+    balancer.tick(image, table);
+    return asked;
+  };
+  const first = makeImage();
+  balancer.onImage(first);
+  assert.is(askedAt(2_900, first), 0, 'live for too short a time');
+  hasRoom = false;
+  assert.is(askedAt(10_000, first), 0, 'no room');
+  hasRoom = true;
+  // It restarted so fast that nobody fenced it.
+  const second = makeImage('second');
+  nowMs = 14_000;
+  balancer.onImage(second);
+  assert.is(askedAt(16_900, second), 0, 'restarted');
+  assert.is(askedAt(22_000, second), 2);
+  balancer.onImage(makeImage('second', true));
+  nowMs = 100_000;
+  balancer.onImage(second);
+  assert.is(askedAt(102_900, second), 0, 'was fenced');
+  assert.is(askedAt(108_000, second), 2);
+});
 
 test('a partition that comes back is kept longer each time, the others go on', () => {
   let nowMs = 0;

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Announcer } from '#src/control/announcer.js';
 import { applyRecord } from '#src/control/image.js';
-import { balanceLeaders, Steadiness } from '#src/control/leader-balance.js';
+import { balanceLeaders } from '#src/control/leader-balance.js';
 import { hasLeaders, LeaderTable, leaderSeenByClients } from '#src/control/leader-table.js';
 import { ANNOUNCE_ENTRIES_MAX, REFRESH_INTERVAL_MS } from '#src/control/limits.js';
 import type { LeaderEntry, LeadersMessage } from '#src/control/messages.js';
@@ -170,21 +170,6 @@ test('leaders go back to the preferred replica once it is live, steady and in sy
   assert.equal(ask(1, [1, 2, 3], 1), [[1, 2]]);
   assert.equal(ask(1, [1]), []);
   assert.equal(ask(2, [1, 2, 3]), [], 'only the leader moves a partition');
-});
-
-test('a broker is steady again only some time after it came back', () => {
-  const steadiness = new Steadiness();
-  const image = imageWithBrokers(2);
-  const incarnation = idOf('run', 2);
-  steadiness.onImage(image, 1_000);
-  assert.is(steadiness.isSteady(2, 5_000, 4_000), true);
-  const fenced = applyRecord(image, { kind: 'fence-broker', nodeId: 2, incarnation });
-  steadiness.onImage(fenced, 6_000);
-  assert.is(steadiness.isSteady(2, 60_000, 0), false);
-  const back = applyRecord(fenced, { kind: 'unfence-broker', nodeId: 2, incarnation });
-  steadiness.onImage(back, 7_000);
-  assert.is(steadiness.isSteady(2, 8_000, 4_000), false);
-  assert.is(steadiness.isSteady(1, 8_000, 4_000), true);
 });
 
 test.run();
