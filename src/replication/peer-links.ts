@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.js';
 import { type GroupKey, METADATA_GROUP } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
+import { PEER_FRAME_BYTES_MAX } from '../base/limits.js';
 import type { Prng } from '../base/prng.js';
 import type { NodeId } from '../base/units.js';
 import type { LogRange } from '../log/log-types.js';
@@ -62,7 +63,7 @@ export type PeerKnobs = {
  */
 export const DEFAULT_PEER_KNOBS: PeerKnobs = {
   outboundBytesMax: 4 * 1024 * 1024,
-  frameBytesMax: 32 * 1024 * 1024,
+  frameBytesMax: PEER_FRAME_BYTES_MAX,
   redialTicksMax: 10,
   beatTicks: 12,
   greetTicksMax: 20,
