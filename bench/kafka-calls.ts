@@ -23,7 +23,7 @@ export type PartitionView = {
   readonly inSync: readonly number[];
 };
 
-export const REPLICATION_FACTOR = 3;
+const REPLICATION_FACTOR = 3;
 const CALL_TIMEOUT_MS = 15_000;
 const READY_TIMEOUT_MS = 90_000;
 const POLL_MS = 50;

@@ -70,10 +70,6 @@ export class Meter {
     this.#faults[what] = (this.#faults[what] ?? 0) + count;
   }
 
-  get hasFaults(): boolean {
-    return Object.keys(this.#faults).length > 0;
-  }
-
   result(gapsMs: readonly number[] = []): JobResult {
     return {
       elapsedMs: this.#elapsedMs,

@@ -21,8 +21,3 @@ export function randomUuid(): string {
 export function isUuidText(value: unknown): value is string {
   return typeof value === 'string' && UUID_TEXT.test(value);
 }
-
-/** The 16 bytes of an id in text form. */
-export function uuidBytes(text: string): Buffer {
-  return Buffer.from(text, 'base64url');
-}

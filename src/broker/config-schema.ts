@@ -31,7 +31,7 @@ const SettingsSchema = Type.Unsafe<Partial<BrokerSettings>>({
   additionalProperties: false,
 });
 
-export const ClusterFileSchema = Type.Object(
+const ClusterFileSchema = Type.Object(
   {
     clusterName: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
     dataDir: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })),

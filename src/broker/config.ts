@@ -101,7 +101,7 @@ export function loadClusterConfig(options: LoadOptions): ClusterConfig {
 }
 
 /** Absolute path of the cluster.yml to use. Throws CONFIG_INVALID when a named one is missing. */
-export function findConfigFile(cwd: string, named?: string): string {
+function findConfigFile(cwd: string, named?: string): string {
   if (named !== undefined) {
     const path = resolve(cwd, named);
     if (!existsSync(path)) throw invalid(`there is no config file ${path}`);

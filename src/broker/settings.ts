@@ -358,12 +358,6 @@ export const SETTINGS: readonly SettingInfo[] = Object.entries(SETTING_SHAPES).m
   ([name, shape]) => settingInfo(name as SettingName, shape),
 );
 
-const BY_NAME: ReadonlyMap<string, SettingInfo> = new Map(SETTINGS.map((s) => [s.name, s]));
-
-export function settingByName(name: string): SettingInfo | undefined {
-  return BY_NAME.get(name);
-}
-
 /** A fresh copy of all defaults. */
 export function defaultSettings(): BrokerSettings {
   return Object.fromEntries(SETTINGS.map((s) => [s.name, s.defaultValue])) as BrokerSettings;

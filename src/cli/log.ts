@@ -8,10 +8,10 @@ import { LograftError } from '../base/errors.js';
 import { NodeDisk } from '../log/node-disk.js';
 import {
   type BatchReport,
-  type DumpOptions,
-  dumpFile,
   type FileDamage,
   type FileReport,
+  type VerifyOptions,
+  verifyFile,
   verifyFolder,
 } from '../log/verify.js';
 import { decompress } from '../pool/codecs.js';
@@ -60,12 +60,12 @@ export async function dumpLog(
   return report.damage.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-async function inspect(target: string, options: DumpOptions): Promise<Report> {
+async function inspect(target: string, options: VerifyOptions): Promise<Report> {
   const path = resolve(target);
   if (!existsSync(path)) throw new LograftError('NOT_FOUND', `there is no file ${path}`);
   const disk = new NodeDisk();
   try {
-    if (!statSync(path).isDirectory()) return dumpFile(disk, path, options);
+    if (!statSync(path).isDirectory()) return verifyFile(disk, path, options);
     const folders = partitionFolders(path, DEPTH_MAX);
     if (folders.length === 0) {
       throw new LograftError('NOT_FOUND', `no segment files lie in ${path}`);

@@ -41,9 +41,3 @@ export function touchedTopics(delta: ImageDelta): TouchedTopics {
   for (const record of delta.records) if ('topicId' in record) touched.add(record.topicId);
   return touched;
 }
-
-/** Whether a delta may have changed the set of brokers or their state. */
-export function touchesBrokers(delta: ImageDelta): boolean {
-  if (delta.kind === 'full') return true;
-  return delta.records.some((record) => 'incarnation' in record);
-}

@@ -6,7 +6,6 @@
  *
  * Replica lists are indexes into one table of voters. `snapshot-file.ts` adds the checksum.
  */
-import { createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
 import { LograftError } from '../base/errors.js';
 import type { VoterId } from '../base/group.js';
@@ -108,11 +107,6 @@ export function decodeImage(bytes: Uint8Array): ClusterImage {
       previous: PersistentMap.from(packed.previous),
     },
   };
-}
-
-/** Equal for equal images on every node: SHA-256 of the canonical bytes, in hex. */
-export function imageHash(image: ClusterImage): string {
-  return createHash('sha256').update(encodeImage(image)).digest('hex');
 }
 
 /** Fields in one fixed order: msgpack keeps the order in which an object was built. */

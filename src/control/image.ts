@@ -128,22 +128,6 @@ export function isInternalTopic(name: string): boolean {
   return INTERNAL_TOPICS.has(name);
 }
 
-export function topicByName(image: ClusterImage, name: string): TopicImage | undefined {
-  return image.topics.get(name);
-}
-
-export function topicById(image: ClusterImage, topicId: TopicId): TopicImage | undefined {
-  return image.topicsById.get(topicId);
-}
-
-export function partitionOf(
-  image: ClusterImage,
-  topicId: TopicId,
-  partition: number,
-): PartitionImage | undefined {
-  return image.topicsById.get(topicId)?.partitions[partition];
-}
-
 /** Brokers that clients may be sent to, by ascending node id. */
 export function liveBrokers(image: ClusterImage): BrokerImage[] {
   return [...image.brokers.values()]

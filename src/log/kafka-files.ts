@@ -15,7 +15,7 @@ const TOPIC_ID_LINE = /^topic_id: *([A-Za-z0-9_-]{22})\s*$/m;
 const TEXT_BYTES_MAX = 64 << 10;
 
 /** An epoch without a batch of its own is not listed: Kafka keeps the later of two at an offset. */
-export function epochCheckpointText(epochs: readonly EpochEntry[], logStart: Offset): string {
+function epochCheckpointText(epochs: readonly EpochEntry[], logStart: Offset): string {
   const lines: { epoch: number; startOffset: Offset }[] = [];
   for (const { epoch, start } of epochs) {
     const startOffset = Math.max(start.offset, logStart);

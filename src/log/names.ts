@@ -11,7 +11,7 @@ const INDEX_NAME = /^(\d{20})\.(index|timeindex)$/;
 const LEFT_OVER_NAME = /\.(tmp|swap|cleaned|deleted)$/;
 
 /** `00000000000000000042` */
-export function offsetName(offset: Offset): string {
+function offsetName(offset: Offset): string {
   return String(offset).padStart(OFFSET_DIGITS, '0');
 }
 

@@ -121,7 +121,7 @@ export function placeBefore({ marks, endMarks }: ReplicaState, offset: Offset): 
 }
 
 /** Removes marks and epochs at or behind `to`, and what was said of bytes there. */
-export function cutState(state: ReplicaState, to: Position): void {
+function cutState(state: ReplicaState, to: Position): void {
   state.marks = state.marks.filter(({ at }) => comparePositions(at, to) < 0);
   state.epochs = truncateEpochs(state.epochs, to);
   state.endMarks = to.marks;

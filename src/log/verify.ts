@@ -50,7 +50,7 @@ export type RecordReport = {
   readonly headers: readonly { readonly key: string; readonly value: string | null }[];
 };
 
-export type DumpOptions = {
+export type VerifyOptions = {
   /** Called for each sound batch, in order. */
   readonly onBatch?: (batch: BatchReport) => void;
   /** Read the records too; a compressed batch needs {@link decompress}. */
@@ -62,16 +62,11 @@ const FILE_NAME = /(?:^|\/)(\d{20})\.log$/;
 /** Places of damage listed of one file; a file of garbage has no end of them. */
 const DAMAGE_MAX = 100;
 
-/** Checks every batch of one `.log` file. */
-export function verifyFile(disk: Disk, path: string): FileReport {
-  return dumpFile(disk, path, {});
-}
-
 /** Checks the `.log` files of a partition's folder, also that each goes on where the last ended. */
-export function verifyFolder(disk: Disk, directory: string, options: DumpOptions = {}) {
+export function verifyFolder(disk: Disk, directory: string, options: VerifyOptions = {}) {
   const reports: FileReport[] = [];
   for (const baseOffset of segmentOffsets(disk.list(directory))) {
-    const report = dumpFile(disk, segmentPath(directory, baseOffset, 'log'), options);
+    const report = verifyFile(disk, segmentPath(directory, baseOffset, 'log'), options);
     const before = reports.at(-1);
     const isHole = before !== undefined && before.nextOffset !== baseOffset;
     const damage = isHole
@@ -82,8 +77,8 @@ export function verifyFolder(disk: Disk, directory: string, options: DumpOptions
   return reports;
 }
 
-/** As {@link verifyFile}, and tells each batch on the way. */
-export function dumpFile(disk: Disk, path: string, options: DumpOptions): FileReport {
+/** Checks every batch of one `.log` file. */
+export function verifyFile(disk: Disk, path: string, options: VerifyOptions = {}): FileReport {
   const bytes = Math.max(0, disk.fileSize(path));
   const file = disk.openFile(path, 'read');
   try {
@@ -97,7 +92,7 @@ class FileCheck {
   readonly #disk: Disk;
   readonly #file: DiskFile;
   readonly #bytes: number;
-  readonly #options: DumpOptions;
+  readonly #options: VerifyOptions;
   readonly #named: Offset | null;
   readonly #damage: FileDamage[] = [];
   #batches = 0;
@@ -107,7 +102,7 @@ class FileCheck {
   /** Behind damage offsets cannot follow on. */
   #isBehindDamage = false;
 
-  constructor(disk: Disk, file: DiskFile, bytes: number, options: DumpOptions) {
+  constructor(disk: Disk, file: DiskFile, bytes: number, options: VerifyOptions) {
     this.#disk = disk;
     this.#file = file;
     this.#bytes = bytes;

@@ -22,7 +22,7 @@ import type { EpochEntry, Position } from '../base/position.js';
 import { crc32c } from '../native/crc32c.js';
 import type { HardState, ReplicaOp } from './log-types.js';
 
-export const FRAME_HEADER_BYTES = 24;
+const FRAME_HEADER_BYTES = 24;
 const FRAME_VERSION = 1;
 const FRAME_BYTES_MAX = 1 << 20;
 const ALIGNMENT = 8;

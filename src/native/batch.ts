@@ -42,7 +42,7 @@ export const BatchRules = Object.freeze({
 });
 
 /** What is wrong with a batch. The order is part of the border to C++. */
-export const BATCH_FAULTS = Object.freeze([
+const BATCH_FAULTS = Object.freeze([
   'NONE',
   'TRUNCATED',
   'BAD_LENGTH',

@@ -25,10 +25,10 @@ const WINDOW_BATCHES = 5;
 const SEQUENCE_MAX = 2 ** 31 - 1;
 
 /** Producers remembered for one partition; the one that has been quiet for longest goes first. */
-export const PRODUCERS_MAX = 10_000;
+const PRODUCERS_MAX = 10_000;
 
 /** Uncommitted batches that can be taken back without reading the log again. */
-export const UNDO_BATCHES_MAX = 4_096;
+const UNDO_BATCHES_MAX = 4_096;
 
 /** Header fields of a batch; `producerId` -1 means that it is not an idempotent producer's. */
 export type ProducerBatch = {
@@ -279,7 +279,7 @@ export class ProducerState {
 }
 
 /** The sequence `count` after `sequence`; sequences go round at 2^31 (they are never negative). */
-export function sequenceAfter(sequence: number, count: number): number {
+function sequenceAfter(sequence: number, count: number): number {
   const next = sequence + count;
   return next > SEQUENCE_MAX ? next - SEQUENCE_MAX - 1 : next;
 }

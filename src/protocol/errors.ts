@@ -219,10 +219,6 @@ const INFOS: ReadonlyMap<number, ErrorInfo> = new Map(
   ]),
 );
 
-export function errorByName(name: ErrorName): ErrorInfo {
-  return errorInfo(ERROR[name]);
-}
-
 /** A code that nobody defined is taken for UNKNOWN_SERVER_ERROR: final, and it proves nothing. */
 export function errorInfo(code: number): ErrorInfo {
   return (

@@ -18,7 +18,7 @@ import { pushVarint } from './varint.js';
 
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes in front of what `length` counts. */
-export const BATCH_PREFIX_BYTES = 12;
+const BATCH_PREFIX_BYTES = 12;
 export const BATCH_CRC_START = 21;
 
 const AT_LENGTH = 8;
@@ -36,7 +36,6 @@ const AT_RECORD_COUNT = 57;
 
 export const CODEC_MASK = 0x07;
 export const LOG_APPEND_TIME_BIT = 0x08;
-export const TRANSACTIONAL_BIT = 0x10;
 export const CONTROL_BIT = 0x20;
 
 export type BatchHeader = {

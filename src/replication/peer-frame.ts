@@ -19,7 +19,7 @@ export const FRAME_REFUSAL = 3;
 export const FRAME_TURN = 4;
 
 /** kind and header length. */
-export const FRAME_PREFIX_BYTES = 5;
+const FRAME_PREFIX_BYTES = 5;
 /** A connection that has not been greeted may not send more than this. */
 export const HELLO_BYTES_MAX = 4096;
 

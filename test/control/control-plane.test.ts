@@ -6,11 +6,10 @@ import * as assert from 'uvu/assert';
 import type { LograftError } from '#src/base/errors.js';
 import type { ControlPlane } from '#src/control/control-plane.js';
 import { liveBrokers } from '#src/control/image.js';
-import { imageHash } from '#src/control/image-codec.js';
 import { hasLeaders } from '#src/control/leader-table.js';
 import type { ControlResult, NewTopic } from '#src/control/operations.js';
 import { ControlCluster, type NodeOptions } from './control-cluster.js';
-import { directoryOf } from './fixtures.js';
+import { directoryOf, imageHash } from './fixtures.js';
 
 function topic(name: string, partitions = 3): NewTopic {
   return { name, partitions, replicationFactor: 3, assignments: null, configs: {} };

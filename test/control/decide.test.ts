@@ -3,11 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decide } from '#src/control/decide.js';
 import { applyBatch, type ClusterImage } from '#src/control/image.js';
-import { imageHash } from '#src/control/image-codec.js';
 import { CLUSTER_PARTITIONS_MAX } from '#src/control/limits.js';
 import type { ControlOp, ControlResults, NewTopic } from '#src/control/operations.js';
 import { decodeRecord } from '#src/control/records.js';
-import { decisionContext, directoryOf, idOf, imageWithBrokers } from './fixtures.js';
+import { decisionContext, directoryOf, idOf, imageHash, imageWithBrokers } from './fixtures.js';
 
 /** Decides operations one after the other, as a controller would. */
 class Story {

@@ -1,8 +1,9 @@
 /** Small builders shared by the control-plane tests. */
-
+import { createHash } from 'node:crypto';
 import { defaultSettings } from '#src/broker/settings.js';
 import type { TopicDecisionContext } from '#src/control/decide-topics.js';
 import { applyRecord, type ClusterImage, EMPTY_IMAGE } from '#src/control/image.js';
+import { encodeImage } from '#src/control/image-codec.js';
 import type { MetadataRecord } from '#src/control/records.js';
 
 /** A stable 22-character id for a small number and a purpose. */
@@ -70,4 +71,9 @@ export function decisionContext(): TopicDecisionContext {
     topicDefaults: { defaults: defaultSettings(), explicit: {} },
     newTopicId: () => idOf('topic', next++),
   };
+}
+
+/** Equal for equal images on every node (R5): SHA-256 of the canonical bytes, in hex. */
+export function imageHash(image: ClusterImage): string {
+  return createHash('sha256').update(encodeImage(image)).digest('hex');
 }

@@ -13,10 +13,10 @@ import {
   liveBrokers,
   rememberedOutcome,
 } from '#src/control/image.js';
-import { decodeImage, encodeImage, imageHash } from '#src/control/image-codec.js';
+import { decodeImage, encodeImage } from '#src/control/image-codec.js';
 import { OUTCOMES_PER_GENERATION } from '#src/control/limits.js';
 import { decodeRecord, encodeRecord, type MetadataRecord } from '#src/control/records.js';
-import { createRecord, idOf, imageWithBrokers, registerRecord } from './fixtures.js';
+import { createRecord, idOf, imageHash, imageWithBrokers, registerRecord } from './fixtures.js';
 
 /** A record that may follow `image`, drawn from `random`. */
 function nextRecord(image: ClusterImage, random: Prng, n: number): MetadataRecord {

@@ -9,7 +9,6 @@ import { Prng } from '#src/base/prng.js';
 import { metadataLog } from '#src/broker/metadata-log.js';
 import { ControlPlane } from '#src/control/control-plane.js';
 import { liveBrokers } from '#src/control/image.js';
-import { imageHash } from '#src/control/image-codec.js';
 import type { ControlMessage } from '#src/control/messages.js';
 import { logConfigOf } from '#src/log/log-config.js';
 import { PartitionLog } from '#src/log/partition-log.js';
@@ -19,7 +18,7 @@ import type { RaftMessage } from '#src/raft/messages.js';
 import { DEFAULT_RAFT_KNOBS } from '#src/raft/raft-config.js';
 import { Replica } from '#src/replication/replica.js';
 import { MemoryDisk } from '../log/memory-disk.js';
-import { decisionContext, directoryOf } from './fixtures.js';
+import { decisionContext, directoryOf, imageHash } from './fixtures.js';
 
 const STEP_MS = 10;
 const FOLDER = '/node/__cluster_metadata-0';

@@ -4,14 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { LograftError } from '#src/base/errors.js';
 import { applyRecord, type ClusterImage, EMPTY_IMAGE } from '#src/control/image.js';
-import { imageHash } from '#src/control/image-codec.js';
 import { SNAPSHOT_RECORDS_MAX } from '#src/control/limits.js';
 import { MetadataState } from '#src/control/metadata-state.js';
 import { encodeRecord, type MetadataRecord } from '#src/control/records.js';
 import { decodeSnapshot, encodeSnapshot, snapshotName } from '#src/control/snapshot-file.js';
 import { silentLogger } from '#src/observability/logger.js';
 import { FakeMetadataLog } from './fake-metadata-log.js';
-import { createRecord, idOf } from './fixtures.js';
+import { createRecord, idOf, imageHash } from './fixtures.js';
 import { MemoryDisk } from './memory-disk.js';
 
 const FOLDER = '/data/__cluster_metadata-0';

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { segmentPath } from '#src/log/names.js';
-import { type BatchReport, dumpFile, verifyFile, verifyFolder } from '#src/log/verify.js';
+import { type BatchReport, verifyFile, verifyFolder } from '#src/log/verify.js';
 import { MemoryDisk } from './memory-disk.js';
 import { Bench, DIRECTORY, makeBatch } from './support.js';
 
@@ -85,7 +85,7 @@ test('a length that promises two gigabytes costs nothing', () => {
 
 test('dump tells batches and records', () => {
   const batches: BatchReport[] = [];
-  dumpFile(planted(batch(100), batch(102)), PATH, {
+  verifyFile(planted(batch(100), batch(102)), PATH, {
     hasRecords: true,
     onBatch: (report) => batches.push(report),
   });

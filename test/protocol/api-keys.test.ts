@@ -1,6 +1,6 @@
 /** The registry, the headers and the error codes. */
 import { API_BY_KEY, advertisedApis, isServed } from '#src/protocol/api-keys.js';
-import { ERROR, errorByName, errorInfo } from '#src/protocol/errors.js';
+import { ERROR, errorInfo } from '#src/protocol/errors.js';
 import {
   readRequestHeader,
   requestHeaderVersion,
@@ -122,11 +122,11 @@ test('error codes say what an answer proves', () => {
   assert.is(ERROR.NONE, 0);
   assert.is(errorInfo(0).outcome, 'none');
   for (const name of ['REQUEST_TIMED_OUT', 'NOT_LEADER_OR_FOLLOWER'] as const) {
-    assert.is(errorByName(name).outcome, 'indefinite');
-    assert.is(errorByName(name).isRetriable, true);
+    assert.is(errorInfo(ERROR[name]).outcome, 'indefinite');
+    assert.is(errorInfo(ERROR[name]).isRetriable, true);
   }
   for (const name of ['CORRUPT_MESSAGE', 'MESSAGE_TOO_LARGE', 'INVALID_RECORD'] as const) {
-    assert.is(errorByName(name).outcome, 'definite');
+    assert.is(errorInfo(ERROR[name]).outcome, 'definite');
   }
   assert.is(errorInfo(ERROR.OUT_OF_ORDER_SEQUENCE_NUMBER).name, 'OUT_OF_ORDER_SEQUENCE_NUMBER');
   assert.equal(errorInfo(999), {

@@ -48,7 +48,7 @@ export type NodeOptions = {
 };
 
 /** Batches of appends on their way; the network of a scenario carries values, not bytes. */
-export const payloads = new WeakMap<object, Entry[]>();
+const payloads = new WeakMap<object, Entry[]>();
 
 export class ScenarioNode {
   readonly options: NodeOptions;
@@ -285,7 +285,7 @@ function slicesOf(
   return { slices, entries };
 }
 
-export function entryStart(entry: Entry): Position {
+function entryStart(entry: Entry): Position {
   return entry.kind === 'mark' ? entry.mark.at : entry.from;
 }
 

@@ -104,14 +104,14 @@ export function nodeText(node: ScenarioNode): string {
   return `${who} synced=${synced} commit=${formatPosition(raft.commit)} log=${logText(node)}`;
 }
 
-export function logText(node: ScenarioNode): string {
+function logText(node: ScenarioNode): string {
   const { start, entries } = node.written;
   const from = formatPosition(start) === '0+0' ? '' : `from ${formatPosition(start)}`;
   const words = entries.map(entryText);
   return `[${[from, ...words].filter((word) => word !== '').join(' ')}]`;
 }
 
-export function entryText(entry: Entry): string {
+function entryText(entry: Entry): string {
   if (entry.kind === 'batch') return `${entry.text}(${entry.to.offset - entry.from.offset})`;
   const { kind, epoch, logStartOffset } = entry.mark;
   return kind === 'epoch-start' ? `|e${epoch}` : `start=${logStartOffset}`;

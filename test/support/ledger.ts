@@ -3,13 +3,13 @@
  * changed, so that hours and rounds of many days can be summed. A line holds what is needed to
  * repeat the run: the commit, the command, and what came out, good or bad.
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-export const LEDGER = join(ROOT, 'docs/ledger.jsonl');
+const LEDGER = join(ROOT, 'docs/ledger.jsonl');
 
 export type LedgerKind = 'sim' | 'mutants' | 'chaos' | 'fuzz';
 
@@ -33,12 +33,6 @@ export function addToLedger(
   const at = new Date().toISOString();
   const line: LedgerLine = { at, commit: commitId(), kind, command, ok, result };
   appendFileSync(LEDGER, `${JSON.stringify(line)}\n`);
-}
-
-export function readLedger(): LedgerLine[] {
-  if (!existsSync(LEDGER)) return [];
-  const lines = readFileSync(LEDGER, 'utf8').split('\n').slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as LedgerLine);
 }
 
 function commitId(): string {

@@ -69,15 +69,13 @@ export class NodeNetwork {
   /** Address of this process, as the nodes see it. */
   readonly ownHost: string;
   readonly #hub: Namespace;
-  readonly #nodes: ReadonlyMap<number, Namespace>;
   /** `dialer>owner` → port here of the proxy over which their link goes. */
   readonly #proxies = new Map<string, number>();
   #droppedBefore = 0;
 
-  private constructor(ownHost: string, hub: Namespace, nodes: ReadonlyMap<number, Namespace>) {
+  private constructor(ownHost: string, hub: Namespace) {
     this.ownHost = ownHost;
     this.#hub = hub;
-    this.#nodes = nodes;
   }
 
   /** Makes the namespaces, and has the launch start its nodes in them. */
@@ -94,7 +92,6 @@ export class NodeNetwork {
       'link set home up',
     ]);
     await own([`addr add ${ownHost}/24 dev lgr${process.pid}`, `link set lgr${process.pid} up`]);
-    const nodes = new Map<number, Namespace>();
     for (const id of launch.nodeIds) {
       const node = await Namespace.open();
       launch.onRelease(() => node.close());
@@ -104,7 +101,6 @@ export class NodeNetwork {
       await node.ip([`addr add ${host}/24 dev eth0`, 'link set eth0 up', 'link set lo up']);
       launch.node(id).host = host;
       launch.node(id).prefix.push(...node.enter);
-      nodes.set(id, node);
     }
     await hub.nft(
       [
@@ -112,12 +108,7 @@ export class NodeNetwork {
         'add chain bridge chaos cut { type filter hook forward priority 0; policy accept; }',
       ].join('\n'),
     );
-    return new NodeNetwork(ownHost, hub, nodes);
-  }
-
-  /** Inode of each namespace, by which /proc tells who is in it. */
-  get inodes(): readonly string[] {
-    return [this.#hub, ...this.#nodes.values()].map(({ inode }) => inode);
+    return new NodeNetwork(ownHost, hub);
   }
 
   /** The link that `dialer` makes to `owner` goes over a proxy of this process. */
@@ -159,13 +150,11 @@ export class NodeNetwork {
 /** A network namespace without a name: it is gone when its last process is. */
 class Namespace {
   readonly #holder: ChildProcess;
-  readonly inode: string;
   /** Command in front of one that shall run in it. */
   readonly enter: readonly string[];
 
   private constructor(holder: ChildProcess) {
     this.#holder = holder;
-    this.inode = namespaceOf(holder.pid as number);
     this.enter = ['nsenter', `--net=/proc/${holder.pid}/ns/net`, '--'];
   }
 

@@ -3,7 +3,6 @@
  * question; merging the answers is `cluster-status.ts`.
  */
 import type { NodeId } from '../../base/units.js';
-import { lograftAdminApi } from '../../protocol/messages/lograft-admin.js';
 import { lograftStatusApi } from '../../protocol/messages/lograft-status.js';
 import { Connection } from '../kafka/connection.js';
 import { throwIfError } from '../kafka/errors.js';
@@ -50,38 +49,15 @@ const CLIENT_ID = 'lograft-cli';
 
 /** Throws ConnectionError when the node does not answer in time. */
 export async function askStatus(address: Address, timeoutMs: number): Promise<NodeStatus> {
-  return withConnection(address, timeoutMs, async (connection) => {
-    const body = await connection.request(lograftStatusApi, {});
-    throwIfError(body.errorCode, `status of ${address.host}:${address.port}`);
-    return JSON.parse(body.json) as NodeStatus;
-  });
-}
-
-/** An order that Kafka has no request for. Throws ConnectionError, KafkaError. */
-export async function sendAdmin(
-  address: Address,
-  command: object,
-  timeoutMs: number,
-): Promise<unknown> {
-  return withConnection(address, timeoutMs, async (connection) => {
-    const body = await connection.request(lograftAdminApi, { command: JSON.stringify(command) });
-    throwIfError(body.errorCode, `${address.host}:${address.port}`, body.json);
-    return JSON.parse(body.json) as unknown;
-  });
-}
-
-async function withConnection<T>(
-  address: Address,
-  timeoutMs: number,
-  use: (connection: Connection) => Promise<T>,
-): Promise<T> {
   const connection = await Connection.open(address, {
     clientId: CLIENT_ID,
     connectTimeoutMs: timeoutMs,
     requestTimeoutMs: timeoutMs,
   });
   try {
-    return await use(connection);
+    const body = await connection.request(lograftStatusApi, {});
+    throwIfError(body.errorCode, `status of ${address.host}:${address.port}`);
+    return JSON.parse(body.json) as NodeStatus;
   } finally {
     connection.close();
   }

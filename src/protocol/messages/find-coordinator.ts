@@ -15,7 +15,6 @@ import {
 } from '../schema.js';
 
 export const COORDINATOR_GROUP = 0;
-export const COORDINATOR_TRANSACTION = 1;
 
 export const findCoordinatorApi = defineApi({
   key: 10,

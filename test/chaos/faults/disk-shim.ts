@@ -39,7 +39,7 @@ const COUNTERS = [
 export type ShimCounters = Readonly<Record<(typeof COUNTERS)[number], number>>;
 
 /** Which files an order is for. */
-export const FILE_KINDS = { wal: 1, segment: 2, other: 4, any: 7 } as const;
+const FILE_KINDS = { wal: 1, segment: 2, other: 4, any: 7 } as const;
 export type FileKind = keyof typeof FILE_KINDS;
 
 /** How often each, {@link ALWAYS} for every time; delays in milliseconds, each time. */

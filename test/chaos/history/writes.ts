@@ -12,7 +12,7 @@ import type { Report } from './violation.js';
 export type Outcome = 'pending' | 'acked' | 'refused' | 'unknown';
 
 /** Records of a batch are bits of one number. */
-export const BATCH_RECORDS_MAX = 30;
+const BATCH_RECORDS_MAX = 30;
 
 type Sent = BatchKey & {
   /** The how manieth batch of the run. */

@@ -4,12 +4,17 @@
  */
 import { LograftError } from '#src/base/errors.js';
 import { applyRecord, type ClusterImage } from '#src/control/image.js';
-import { imageHash } from '#src/control/image-codec.js';
 import { decodeRecord, encodeRecord, type MetadataRecord } from '#src/control/records.js';
 import { decodeSnapshot, encodeSnapshot } from '#src/control/snapshot-file.js';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { createRecord, idOf, imageWithBrokers, registerRecord } from '../../control/fixtures.js';
+import {
+  createRecord,
+  idOf,
+  imageHash,
+  imageWithBrokers,
+  registerRecord,
+} from '../../control/fixtures.js';
 import { target } from '../fuzz-target.js';
 import { guarded } from '../guard.js';
 import { damaged, edits, firstDifference, garbage } from '../mutate.js';
