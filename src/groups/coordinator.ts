@@ -56,7 +56,7 @@ export type CoordinatorOptions = {
 type Done<T> = (response: T) => void;
 
 /** Everything that is dropped when leadership goes. */
-type Term = {
+type Leadership = {
   readonly leaderEpoch: LeaderEpoch;
   readonly ledger: Ledger;
   readonly loader: Loader;
@@ -75,7 +75,7 @@ export class GroupCoordinator {
   readonly #knobs: CoordinatorKnobs;
   readonly #deadlines = new Deadlines();
   readonly #env: GroupEnvironment;
-  #term: Term | null = null;
+  #leadership: Leadership | null = null;
   /** Group time: the monotonic clock without this process's own pauses. */
   #now = 0;
   #lastMs: MonotonicMs;
@@ -96,7 +96,7 @@ export class GroupCoordinator {
       wallMs: () => this.#clock.wallMs(),
       store: (groupId, metadata, done) => {
         const value = encodeGroupValue(metadata);
-        this.#mustTerm().ledger.write([{ kind: 'group', groupId, value }], (error) =>
+        this.#mustLead().ledger.write([{ kind: 'group', groupId, value }], (error) =>
           done?.(error === null ? null : groupErrorOf(error)),
         );
       },
@@ -105,8 +105,8 @@ export class GroupCoordinator {
   }
 
   get state(): 'inactive' | 'loading' | 'active' {
-    if (this.#term === null) return 'inactive';
-    return this.#term.isActive ? 'active' : 'loading';
+    if (this.#leadership === null) return 'inactive';
+    return this.#leadership.isActive ? 'active' : 'loading';
   }
 
   // --- life --------------------------------------------------------------------------------
@@ -116,10 +116,10 @@ export class GroupCoordinator {
    * watermark covers every acknowledged record). Call {@link loadSome} until it returns true.
    */
   onLeader(leaderEpoch: LeaderEpoch): void {
-    if (this.#term?.leaderEpoch === leaderEpoch) return;
+    if (this.#leadership?.leaderEpoch === leaderEpoch) return;
     this.onNotLeader();
     const ledger = new Ledger(this.#log, this.#knobs);
-    this.#term = {
+    this.#leadership = {
       leaderEpoch,
       ledger,
       loader: new Loader(this.#log, ledger),
@@ -133,12 +133,12 @@ export class GroupCoordinator {
 
   /** Leadership went, or the partition closes: everybody who waits is told NOT_COORDINATOR. */
   onNotLeader(): void {
-    const term = this.#term;
-    if (term === null) return;
-    this.#term = null;
-    for (const group of term.groups.values()) group.kill('NOT_COORDINATOR');
+    const leadership = this.#leadership;
+    if (leadership === null) return;
+    this.#leadership = null;
+    for (const group of leadership.groups.values()) group.kill('NOT_COORDINATOR');
     this.#deadlines.clear();
-    term.ledger.close('NOT_LEADER');
+    leadership.ledger.close('NOT_LEADER');
   }
 
   /**
@@ -146,43 +146,43 @@ export class GroupCoordinator {
    * LograftError('CORRUPT') when a record cannot be read: then nothing is served from it.
    */
   loadSome(): boolean {
-    const term = this.#term;
-    if (term === null || term.isActive) return true;
-    if (term.toRestore === null) {
-      if (!term.loader.step(this.#knobs.loadStepBytes)) return false;
-      term.toRestore = term.ledger.groupIds().values();
+    const leadership = this.#leadership;
+    if (leadership === null || leadership.isActive) return true;
+    if (leadership.toRestore === null) {
+      if (!leadership.loader.step(this.#knobs.loadStepBytes)) return false;
+      leadership.toRestore = leadership.ledger.groupIds().values();
     }
     for (let i = 0; i < this.#knobs.loadStepGroups; i++) {
-      const { value: groupId, done } = term.toRestore.next();
+      const { value: groupId, done } = leadership.toRestore.next();
       if (done === true) {
-        term.isActive = true;
+        leadership.isActive = true;
         // Group time stood still while loading: sessions begin now.
         this.#lastMs = this.#clock.monotonicMs();
         return true;
       }
-      this.#restore(term, groupId);
+      this.#restore(leadership, groupId);
     }
     return false;
   }
 
   /** Fires deadlines and does a bounded piece of housekeeping. More often than once a second. */
   tick(nowMs: MonotonicMs): void {
-    const term = this.#term;
-    if (term === null || !term.isActive) return;
+    const leadership = this.#leadership;
+    if (leadership === null || !leadership.isActive) return;
     this.#advance(nowMs);
     this.#deadlines.expire(this.#now);
-    term.snapshot.step(this.#now);
+    leadership.snapshot.step(this.#now);
     const { offsetsRetentionMs } = this.#env.settings;
-    term.expiry.step(this.#now, this.#clock.wallMs(), offsetsRetentionMs, term.groups);
+    leadership.expiry.step(this.#now, this.#clock.wallMs(), offsetsRetentionMs, leadership.groups);
   }
 
   /** For status and tests. */
   stats(): { groups: number; offsets: number; snapshots: number; deadlines: number } {
-    const term = this.#term;
+    const leadership = this.#leadership;
     return {
-      groups: term?.groups.size ?? 0,
-      offsets: term?.ledger.offsets.liveCount ?? 0,
-      snapshots: term?.snapshot.completed ?? 0,
+      groups: leadership?.groups.size ?? 0,
+      offsets: leadership?.ledger.offsets.liveCount ?? 0,
+      snapshots: leadership?.snapshot.completed ?? 0,
       deadlines: this.#deadlines.size,
     };
   }
@@ -196,7 +196,7 @@ export class GroupCoordinator {
       done(joinFailure(refusal, memberId));
       return;
     }
-    const { groups } = this.#mustTerm();
+    const { groups } = this.#mustLead();
     let group = groups.get(groupId);
     if (group === undefined) {
       // A member id that we gave out belongs to a group that we know.
@@ -252,13 +252,13 @@ export class GroupCoordinator {
       if (group !== undefined) refusal = group.acceptCommit(request);
       // Who names a generation believes in a group that is not here.
       else if (request.generationId >= 0) refusal = 'ILLEGAL_GENERATION';
-      else if (this.#mustTerm().groups.size >= GROUPS_MAX) refusal = 'COORDINATOR_NOT_AVAILABLE';
+      else if (this.#mustLead().groups.size >= GROUPS_MAX) refusal = 'COORDINATOR_NOT_AVAILABLE';
     }
     if (refusal !== null) {
       done(allPartitions(request, refusal));
       return;
     }
-    const { ledger } = this.#mustTerm();
+    const { ledger } = this.#mustLead();
     const plan = planCommit(request, ledger, this.#env.settings, this.#clock.wallMs());
     if (plan.changes.length === 0) {
       done(plan.answer(null));
@@ -281,10 +281,11 @@ export class GroupCoordinator {
       done({ groupId, error: refusal, topics: [] });
       return;
     }
-    const term = this.#mustTerm();
+    const leadership = this.#mustLead();
     const question = { groupId, topics: copyTopics(request.topics) };
     this.#log.confirmLeadership((isLeader) => {
-      if (isLeader && this.#term === term) done(fetchOffsets(question, term.ledger.offsets));
+      const isSame = isLeader && this.#leadership === leadership;
+      if (isSame) done(fetchOffsets(question, leadership.ledger.offsets));
       else done({ groupId, error: 'NOT_COORDINATOR', topics: [] });
     });
   }
@@ -295,24 +296,24 @@ export class GroupCoordinator {
       done({ error: refusal, topics: [] });
       return;
     }
-    deleteOffsets(request, this.#group(request.groupId), this.#mustTerm().ledger, done);
+    deleteOffsets(request, this.#group(request.groupId), this.#mustLead().ledger, done);
   }
 
   /** Topics that are gone take their offsets along. */
   topicsDeleted(names: ReadonlySet<string>): void {
-    const term = this.#term;
-    if (term === null || !term.isActive) return;
-    const changes = planTopicRemoval(names, term.ledger);
-    if (changes.length > 0) term.ledger.write(changes, null);
+    const leadership = this.#leadership;
+    if (leadership === null || !leadership.isActive) return;
+    const changes = planTopicRemoval(names, leadership.ledger);
+    if (changes.length > 0) leadership.ledger.write(changes, null);
   }
 
   // --- views and administration ------------------------------------------------------------
 
   list(request: api.ListGroupsRequest): api.ListGroupsResponse {
-    const term = this.#term;
-    if (term === null) return { error: null, groups: [] };
-    if (!term.isActive) return { error: 'COORDINATOR_LOAD_IN_PROGRESS', groups: [] };
-    return { error: null, groups: listGroups(term.groups.values(), request) };
+    const leadership = this.#leadership;
+    if (leadership === null) return { error: null, groups: [] };
+    if (!leadership.isActive) return { error: 'COORDINATOR_LOAD_IN_PROGRESS', groups: [] };
+    return { error: null, groups: listGroups(leadership.groups.values(), request) };
   }
 
   describe({ groupId }: { readonly groupId: string }, done: Done<api.DescribedGroup>): void {
@@ -334,7 +335,7 @@ export class GroupCoordinator {
       done('NON_EMPTY_GROUP');
       return;
     }
-    const { groups, expiry, ledger } = this.#mustTerm();
+    const { groups, expiry, ledger } = this.#mustLead();
     const changes = expiry.removalOf(groupId);
     groups.delete(groupId);
     group.kill('COORDINATOR_NOT_AVAILABLE');
@@ -345,9 +346,9 @@ export class GroupCoordinator {
 
   /** Why nothing can be answered for this group now. Also moves group time on. */
   #refusal(groupId: string, needsName: boolean): api.GroupError | null {
-    const term = this.#term;
-    if (term === null) return 'NOT_COORDINATOR';
-    if (!term.isActive) return 'COORDINATOR_LOAD_IN_PROGRESS';
+    const leadership = this.#leadership;
+    if (leadership === null) return 'NOT_COORDINATOR';
+    if (!leadership.isActive) return 'COORDINATOR_LOAD_IN_PROGRESS';
     // Old consumers without a group may commit under the empty name, nothing else may use it.
     if (needsName && groupId === '') return 'INVALID_GROUP_ID';
     if (Buffer.byteLength(groupId) > TEXT_BYTES_MAX) return 'INVALID_GROUP_ID';
@@ -361,34 +362,34 @@ export class GroupCoordinator {
     this.#lastMs = nowMs;
   }
 
-  #mustTerm(): Term {
-    assert(this.#term !== null, 'a coordinator without a term is asked to work');
-    return this.#term;
+  #mustLead(): Leadership {
+    assert(this.#leadership !== null, 'a coordinator that does not lead is asked to work');
+    return this.#leadership;
   }
 
   #group(groupId: string): ClassicGroup | undefined {
-    return this.#term?.groups.get(groupId);
+    return this.#leadership?.groups.get(groupId);
   }
 
   #createGroup(groupId: string): ClassicGroup {
     const group = new ClassicGroup(groupId, this.#env, this.#newId);
-    this.#mustTerm().groups.set(groupId, group);
+    this.#mustLead().groups.set(groupId, group);
     return group;
   }
 
-  #restore(term: Term, groupId: string): void {
+  #restore(leadership: Leadership, groupId: string): void {
     const group = this.#createGroup(groupId);
-    const value = term.ledger.groupValue(groupId);
+    const value = leadership.ledger.groupValue(groupId);
     if (value !== null) group.restore(decodeGroupValue(value));
   }
 
   /** A group that is only an entry in our table, with nothing in the log, goes without a trace. */
   #forgetIfHollow(groupId: string): void {
-    const term = this.#term;
-    const group = term?.groups.get(groupId);
-    if (term === null || group === undefined || !group.isDeserted || group.generation > 0) return;
-    const { ledger } = term;
+    if (this.#leadership === null) return;
+    const { groups, ledger } = this.#leadership;
+    const group = groups.get(groupId);
+    if (group === undefined || !group.isDeserted || group.generation > 0) return;
     if (ledger.groupValue(groupId) !== null || ledger.offsets.hasGroup(groupId)) return;
-    term.groups.delete(groupId);
+    groups.delete(groupId);
   }
 }

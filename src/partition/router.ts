@@ -86,12 +86,12 @@ export class PartitionRouter {
       find(group).fetch(request, (outcome) => this.#answerFetch(outcome, answer));
     });
     link.onCall('offset', (payload, answer) => {
-      const { group, question, epoch } = payload as OffsetCall;
-      find(group).offsetFor(question, epoch, answer);
+      const { group, question, currentLeaderEpoch } = payload as OffsetCall;
+      find(group).offsetFor(question, currentLeaderEpoch, answer);
     });
     link.onCall('epoch-end', (payload, answer) => {
-      const { group, leaderEpoch, epoch } = payload as EpochEndCall;
-      find(group).epochEnd(leaderEpoch, epoch, answer);
+      const { group, leaderEpoch, currentLeaderEpoch } = payload as EpochEndCall;
+      find(group).epochEnd(leaderEpoch, currentLeaderEpoch, answer);
     });
     link.onNotice('poll', (payload) => {
       const { group, offset, id } = payload as PollNotice;
@@ -129,8 +129,16 @@ export class PartitionRouter {
 
 type ProduceCall = { group: GroupKey; bytes: Uint8Array; options: ProduceOptions };
 type FetchCall = { group: GroupKey; request: FetchRequest };
-type OffsetCall = { group: GroupKey; question: OffsetQuestion; epoch: LeaderEpoch | -1 };
-type EpochEndCall = { group: GroupKey; leaderEpoch: LeaderEpoch; epoch: LeaderEpoch | -1 };
+type OffsetCall = {
+  group: GroupKey;
+  question: OffsetQuestion;
+  currentLeaderEpoch: LeaderEpoch | -1;
+};
+type EpochEndCall = {
+  group: GroupKey;
+  leaderEpoch: LeaderEpoch;
+  currentLeaderEpoch: LeaderEpoch | -1;
+};
 type PollNotice = { group: GroupKey; offset: Offset; id: number };
 
 /** Long polls that this shard holds at others. */
@@ -207,10 +215,10 @@ class RemotePartition implements PartitionAccess {
 
   offsetFor(
     question: OffsetQuestion,
-    epoch: LeaderEpoch | -1,
+    currentLeaderEpoch: LeaderEpoch | -1,
     done: (answer: OffsetAnswer) => void,
   ): void {
-    const call: OffsetCall = { group: this.#group, question, epoch };
+    const call: OffsetCall = { group: this.#group, question, currentLeaderEpoch };
     this.#link.call('offset', call, [], (error, result) => {
       done(error === null ? (result as OffsetAnswer) : noOffset);
     });
@@ -218,10 +226,10 @@ class RemotePartition implements PartitionAccess {
 
   epochEnd(
     leaderEpoch: LeaderEpoch,
-    epoch: LeaderEpoch | -1,
+    currentLeaderEpoch: LeaderEpoch | -1,
     done: (answer: EpochEndAnswer) => void,
   ): void {
-    const call: EpochEndCall = { group: this.#group, leaderEpoch, epoch };
+    const call: EpochEndCall = { group: this.#group, leaderEpoch, currentLeaderEpoch };
     this.#link.call('epoch-end', call, [], (error, result) => {
       done(error === null ? (result as EpochEndAnswer) : noEpochEnd);
     });

@@ -27,10 +27,10 @@ export class FakePartition {
   elect(): GroupLog {
     this.#leader += 1;
     this.#waiting = [];
-    const term = this.#leader;
+    const leaderEpoch = this.#leader;
     const partition = this;
     return {
-      append: (records, done) => partition.#append(term, records, done),
+      append: (records, done) => partition.#append(leaderEpoch, records, done),
       read: (from, maxBytes) => partition.#read(from, maxBytes),
       get logStartOffset() {
         return partition.logStartOffset;
@@ -38,8 +38,8 @@ export class FakePartition {
       get highWatermark() {
         return partition.highWatermark;
       },
-      proposeLogStart: (offset) => partition.#proposeLogStart(term, offset),
-      confirmLeadership: (done) => done(term === partition.#leader),
+      proposeLogStart: (offset) => partition.#proposeLogStart(leaderEpoch, offset),
+      confirmLeadership: (done) => done(leaderEpoch === partition.#leader),
     };
   }
 
@@ -78,8 +78,8 @@ export class FakePartition {
     return content;
   }
 
-  #append(term: number, records: readonly CoordinatorRecord[], done: AppendDone): void {
-    const error = term === this.#leader ? this.refusal : 'NOT_LEADER';
+  #append(leaderEpoch: number, records: readonly CoordinatorRecord[], done: AppendDone): void {
+    const error = leaderEpoch === this.#leader ? this.refusal : 'NOT_LEADER';
     if (error !== null) {
       done(error, -1);
       return;
@@ -105,8 +105,8 @@ export class FakePartition {
     return parts.length === 0 ? null : Buffer.concat(parts);
   }
 
-  #proposeLogStart(term: number, offset: number): void {
-    if (term !== this.#leader) return;
+  #proposeLogStart(leaderEpoch: number, offset: number): void {
+    if (leaderEpoch !== this.#leader) return;
     this.proposals.push(offset);
     this.logStartOffset = offset;
     this.batches = this.batches.filter((b) => nextOffsetOf(readBatchHeader(b, 0)) > offset);
