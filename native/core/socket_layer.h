@@ -64,7 +64,7 @@ struct SocketCounters {
   uint64_t read_pauses = 0;
   uint64_t accept_backoffs = 0;
 };
-constexpr size_t kSocketCounterCount = 18;  // these, the outbound ones and hasSendfile
+constexpr size_t kSocketCounterCount = 18;  // these, the outbound ones and kHasSendfile
 
 class SocketHost {
  public:

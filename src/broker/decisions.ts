@@ -1,7 +1,6 @@
 /**
  * What shards ask of the main thread on behalf of clients: decisions of the controller, with the
- * wait
- * until every broker knows them, and administrative commands. Main thread.
+ * wait until every broker knows them, and administrative commands. Main thread.
  */
 import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';

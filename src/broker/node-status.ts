@@ -1,7 +1,6 @@
 /**
  * This node's own facts as one JSON document, for the CLI: what it is, what it knows of the
- * cluster,
- * and offsets of the partitions it leads. Main thread; shards give their part on request.
+ * cluster, and offsets of the partitions it leads. Main thread; shards give their part on request.
  */
 import type { NodeId } from '../base/units.js';
 import type { ControlPlane } from '../control/control-plane.js';

@@ -1,7 +1,6 @@
 /**
  * The shard threads of a broker, seen from the main thread: one worker each, a link to every one
- * and
- * links between all of them. Promise: a shard that dies takes the process with it, because its
+ * and links between all of them. Promise: a shard that dies takes the process with it, because its
  * partitions would otherwise be silent. Main thread.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';

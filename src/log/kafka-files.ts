@@ -63,8 +63,7 @@ export function readPartitionTopicId(disk: Disk, directory: string): TopicId | n
 
 /**
  * Replaces a file in one step. With `isSynced` its bytes are on disk before its name is: a power
- * cut
- * leaves the old file or the whole new one. The name itself is the caller's to sync.
+ * cut leaves the old file or the whole new one. The name itself is the caller's to sync.
  */
 function replaceText(disk: Disk, path: string, text: string, isSynced: boolean): void {
   const bytes = Buffer.from(text);

@@ -10,7 +10,7 @@ import { NATIVE_CONSTANTS } from './constants.js';
 
 export const BATCH_HEADER_BYTES: number = NATIVE_CONSTANTS.BATCH_HEADER_BYTES;
 
-/** Indexes into {@link batchFields}. `SIZE` counts the whole batch, its first 12 bytes too. */
+/** Indexes into {@link batchFields}. The size is the whole batch's, its first 12 bytes included. */
 export const BATCH_SIZE = 0;
 export const BATCH_BASE_OFFSET = 1;
 export const BATCH_LEADER_EPOCH = 2;

@@ -83,7 +83,7 @@ export type SocketCounters = {
   /** Accepting stopped for a moment: (almost) no descriptor was free. */
   acceptBackoffs: number;
   /** Whether large ranges leave by sendfile here; false where only plain reads exist. */
-  sendfileAvailable: boolean;
+  hasSendfile: boolean;
 };
 
 export class SocketLayer {
@@ -353,6 +353,6 @@ function toCounters(into: Float64Array): SocketCounters {
     connections: at(14),
     readPauses: at(15),
     acceptBackoffs: at(16),
-    sendfileAvailable: at(17) === 1,
+    hasSendfile: at(17) === 1,
   };
 }

@@ -1,7 +1,6 @@
 /**
  * Disks that fill up: below the low-water mark a produce is refused with a clear code, elections
- * and
- * metadata go on even without a free byte, and the nodes heal by themselves when space returns.
+ * and metadata go on even without a free byte, and the nodes heal by themselves when space returns.
  * The real thing needs the right to mount; the low-water mark alone is also tried without it.
  */
 import { spawnSync } from 'node:child_process';

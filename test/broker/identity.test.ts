@@ -1,7 +1,6 @@
 /**
  * Whose directory, whose port: a node refuses what is not its own in one clear line, and the
- * cluster
- * goes on without it.
+ * cluster goes on without it.
  */
 import {
   cpSync,

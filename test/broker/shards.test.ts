@@ -1,7 +1,6 @@
 /**
  * Several shards a node, and a number of shards that changes from start to start, on all nodes or
- * on
- * one: votes, epochs and records stay what they were.
+ * on one: votes, epochs and records stay what they were.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
