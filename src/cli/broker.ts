@@ -39,16 +39,8 @@ export async function broker(output: Output, options: BrokerOptions): Promise<nu
 async function clusterConfig(options: BrokerOptions): Promise<ClusterConfig> {
   if (options.resolved !== undefined) return readResolvedConfig(options.resolved);
   const { loadClusterConfig } = await import('../broker/config.js');
-  return loadClusterConfig({
-    cwd: process.cwd(),
-    env: process.env,
-    file: options.config,
-    sets: options.set,
-    dataDir: options.data,
-    nodeCount: options.nodes,
-    basePort: options.basePort,
-    isInsecure: options.insecure,
-  });
+  const { loadOptionsOf } = await import('./cluster/launch.js');
+  return loadClusterConfig(loadOptionsOf(options));
 }
 
 /** A thread died or an invariant broke: nothing here can be trusted, the others take over. */

@@ -4,12 +4,13 @@ import { describeGroupsApi } from '../protocol/messages/describe-groups.js';
 import { listGroupsApi } from '../protocol/messages/list-groups.js';
 import { offsetFetchApi } from '../protocol/messages/offset-fetch.js';
 import type { DecodedFields } from '../protocol/schema.js';
-import { bootstrapOf, type WhereOptions } from './cluster/locate.js';
-import { KafkaClient, retrying } from './kafka/client.js';
+import type { WhereOptions } from './cluster/locate.js';
+import { type KafkaClient, retrying } from './kafka/client.js';
 import { type Assignment, decodeAssignment } from './kafka/consumer-protocol.js';
 import { throwIfError } from './kafka/errors.js';
 import { listOffsets } from './kafka/offsets.js';
 import { EXIT, type Output, table } from './output.js';
+import { withClient } from './with-client.js';
 
 const TIMEOUT_MS = 15_000;
 
@@ -176,16 +177,4 @@ function describeText(group: {
   ]);
   const titles = ['TOPIC', 'PARTITION', 'COMMITTED', 'HIGH', 'LAG', 'MEMBER'];
   return `${head}\ncoordinator ${group.coordinator}\n\n${table(titles, rows)}`;
-}
-
-async function withClient(
-  options: WhereOptions,
-  use: (client: KafkaClient) => Promise<number>,
-): Promise<number> {
-  const client = new KafkaClient({ bootstrap: await bootstrapOf(options) });
-  try {
-    return await use(client);
-  } finally {
-    client.close();
-  }
 }

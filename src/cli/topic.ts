@@ -5,13 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LograftError } from '../base/errors.js';
 import { statusByAddress, topicDocument } from './cluster/cluster-status.js';
-import { bootstrapOf, type WhereOptions } from './cluster/locate.js';
+import type { WhereOptions } from './cluster/locate.js';
 import type { TopicStatus } from './cluster/node-status.js';
 import { alterConfigs, createPartitions, createTopic, deleteTopic } from './kafka/admin.js';
-import { KafkaClient } from './kafka/client.js';
+import type { KafkaClient } from './kafka/client.js';
 import { keyValues, usage } from './options.js';
 import { EXIT, type Output, table } from './output.js';
 import { partitionTable, visibleTopics } from './status.js';
+import { withClient } from './with-client.js';
 
 const SETTLE_MS = 10_000;
 const SETTLE_POLL_MS = 50;
@@ -124,18 +125,6 @@ export async function deleteCommand(
     output.result(topicDocument(topic), `deleted ${name}`);
     return EXIT.done;
   });
-}
-
-async function withClient(
-  options: WhereOptions,
-  use: (client: KafkaClient) => Promise<number>,
-): Promise<number> {
-  const client = new KafkaClient({ bootstrap: await bootstrapOf(options) });
-  try {
-    return await use(client);
-  } finally {
-    client.close();
-  }
 }
 
 async function gather(client: KafkaClient): Promise<readonly TopicStatus[]> {

@@ -24,9 +24,8 @@ export type LaunchPlan = {
   readonly launch: Launch;
 };
 
-/** Throws LograftError CONFIG_INVALID, also when the options do not fit the directory. */
-export function planLaunch(options: LaunchOptions): LaunchPlan {
-  const given: LoadOptions = {
+export function loadOptionsOf(options: LaunchOptions): LoadOptions {
+  return {
     cwd: process.cwd(),
     env: process.env,
     file: options.config,
@@ -36,6 +35,11 @@ export function planLaunch(options: LaunchOptions): LaunchPlan {
     basePort: options.basePort,
     isInsecure: options.insecure,
   };
+}
+
+/** Throws LograftError CONFIG_INVALID, also when the options do not fit the directory. */
+export function planLaunch(options: LaunchOptions): LaunchPlan {
+  const given = loadOptionsOf(options);
   const dataDir =
     options.data === undefined ? loadClusterConfig(given).dataDir : resolve(options.data);
   const before = readCluster(dataDir);
