@@ -94,6 +94,7 @@ class ShardThread {
       readRange,
       crc: recordChecksum,
       logger: this.#logger,
+      later: setImmediate,
     });
     this.#shard = this.#makeShard(self);
     this.#local = new LocalReplicas(this.#disk, nodeDir, this.#logger);

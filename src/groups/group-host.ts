@@ -10,28 +10,39 @@ import { type GroupKey, groupText, OFFSETS_TOPIC } from '../base/group.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Logger } from '../observability/logger.js';
 import type { Partition } from '../partition/partition.js';
+import { readSoundBytes, type ReadRange } from '../partition/range-bytes.js';
 import { type Checksum, encodeBatch } from '../records/batch.js';
 import { GroupCoordinator } from './coordinator.js';
 import type { GroupLog } from './group-log.js';
 import type { GroupSettings, ListGroupsRequest, ListGroupsResponse } from './group-types.js';
+import type { CoordinatorKnobs } from './limits.js';
 
 export type GroupHostOptions = {
   readonly clock: Clock;
   readonly settings: GroupSettings;
   readonly newId: () => string;
   /** Bytes of a range of a segment. */
-  readonly readRange: (fd: number, filePosition: number, length: number) => Uint8Array;
+  readonly readRange: ReadRange;
   readonly crc: Checksum;
   readonly logger: Logger;
+  /** Runs the next step of loading after other work had its turn. */
+  readonly later: (run: () => void) => void;
+  readonly knobs?: Partial<CoordinatorKnobs>;
 };
 
 /** offsets.commit.timeout.ms: how long a coordinator waits for a quorum to take its words. */
 const COMMIT_MS_MAX = 5_000;
+/** A log that could not be read is read again after so long. */
+const LOAD_AGAIN_MS = 1_000;
+
+type Stuck = { readonly partition: Partition; readonly againAtMs: MonotonicMs };
 
 export class GroupHost {
   readonly #options: GroupHostOptions;
   readonly #coordinators = new Map<string, GroupCoordinator>();
   readonly #loading = new Set<GroupCoordinator>();
+  /** Their logs could not be read. */
+  readonly #stuck = new Map<GroupCoordinator, Stuck>();
 
   constructor(options: GroupHostOptions) {
     this.#options = options;
@@ -53,7 +64,7 @@ export class GroupHost {
       this.#coordinators.set(key, coordinator);
     }
     coordinator.onLeader(replica.leaderEpoch);
-    this.#load(coordinator);
+    this.#load(coordinator, partition);
   }
 
   /** The coordinator that leads `group` here; undefined when another broker does. */
@@ -73,35 +84,49 @@ export class GroupHost {
   }
 
   tick(nowMs: MonotonicMs): void {
+    for (const [coordinator, { partition, againAtMs }] of this.#stuck) {
+      if (nowMs >= againAtMs) this.#load(coordinator, partition);
+    }
     for (const coordinator of this.#coordinators.values()) coordinator.tick(nowMs);
   }
 
-  #load(coordinator: GroupCoordinator): void {
+  #load(coordinator: GroupCoordinator, partition: Partition): void {
     if (this.#loading.has(coordinator)) return;
     this.#loading.add(coordinator);
+    this.#stuck.delete(coordinator);
     const step = (): void => {
       let isDone = true;
       try {
         isDone = coordinator.loadSome();
       } catch (error) {
         if (!(error instanceof LograftError)) throw error;
-        // Nothing is served from records that cannot be read; another replica may have them whole.
-        this.#options.logger.error({ reason: error.message }, 'group coordinator cannot load');
-        coordinator.onNotLeader();
+        this.#cannotLoad(coordinator, partition, error);
       }
       if (isDone) this.#loading.delete(coordinator);
-      else setImmediate(step);
+      else this.#options.later(step);
     };
-    setImmediate(step);
+    this.#options.later(step);
+  }
+
+  /** Nothing is served from records that cannot be read; another replica may have them whole. */
+  #cannotLoad(coordinator: GroupCoordinator, partition: Partition, error: LograftError): void {
+    const { logger, clock } = this.#options;
+    logger.error({ reason: error.message }, 'group coordinator cannot load');
+    this.#stuck.set(coordinator, {
+      partition,
+      againAtMs: clock.monotonicMs() + LOAD_AGAIN_MS,
+    });
+    partition.replica.transferLeadership();
   }
 
   #make(partition: Partition): GroupCoordinator {
-    const { clock, settings, newId } = this.#options;
+    const { clock, settings, newId, knobs = {} } = this.#options;
     return new GroupCoordinator({
       log: this.#logOf(partition),
       clock,
       settings: () => settings,
       newId,
+      knobs,
     });
   }
 
@@ -123,10 +148,13 @@ export class GroupHost {
           isFirst: true,
           currentLeaderEpoch: -1,
         });
-        if (outcome.data === null) return null;
-        assert(outcome.data.kind === 'range', 'a local fetch gives a range');
-        const { fd, filePosition, length } = outcome.data.range;
-        return readRange(fd, filePosition, length);
+        const { data, error } = outcome;
+        if (error === 'STORAGE_FAILED' || error === 'STORAGE_FULL') {
+          throw new LograftError(error, 'the log of the group coordinator cannot be read');
+        }
+        if (data === null) return null;
+        assert(data.kind === 'range', 'a local fetch gives a range');
+        return readSoundBytes(data.range, readRange, crc);
       },
       get logStartOffset() {
         return partition.log.logStartOffset;

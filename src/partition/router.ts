@@ -23,14 +23,9 @@ import {
   produceFailure,
 } from './access.js';
 import type { Partition } from './partition.js';
+import { readBytes, type ReadRange } from './range-bytes.js';
+import { readErrorOf } from './storage-code.js';
 import type { ThreadLink } from './thread-link.js';
-
-/** Reads a range of a file into bytes of its own, which can be moved to another thread. */
-export type ReadRange = (
-  fd: number,
-  filePosition: number,
-  length: number,
-) => Uint8Array<ArrayBuffer>;
 
 export type RouterOptions = {
   /** Links to the shards of this broker by index; null at this shard's own place. */
@@ -121,8 +116,13 @@ export class PartitionRouter {
       answer(outcome);
       return;
     }
-    const { fd, filePosition, length } = outcome.data.range;
-    const bytes = this.#options.readRange(fd, filePosition, length);
+    let bytes: Uint8Array<ArrayBuffer>;
+    try {
+      bytes = readBytes(outcome.data.range, this.#options.readRange);
+    } catch (error) {
+      answer(fetchFailure(readErrorOf(error)));
+      return;
+    }
     answer({ ...outcome, data: { kind: 'bytes', bytes } }, [bytes.buffer]);
   }
 }

@@ -72,6 +72,9 @@ type Pair = {
   close(): void;
 };
 
+/** A file that cannot be read. */
+const BAD_FD = 99;
+
 function pair(): Pair {
   const { port1, port2 } = new MessageChannel();
   const links = [new ThreadLink(port1), new ThreadLink(port2)] as const;
@@ -79,8 +82,10 @@ function pair(): Pair {
   const known = new Map<string, PlayedPartition>();
   const local = (group: GroupKey): Partition | undefined =>
     known.get(`${group.topicId}${group.partition}`) as unknown as Partition | undefined;
-  const readRange = (_fd: number, position: number, length: number): Uint8Array<ArrayBuffer> =>
-    new Uint8Array(length).fill(position);
+  const readRange = (fd: number, position: number, length: number): Uint8Array<ArrayBuffer> => {
+    if (fd === BAD_FD) throw Object.assign(new Error('EIO: read'), { code: 'EIO' });
+    return new Uint8Array(length).fill(position);
+  };
   const routers = [
     new PartitionRouter({ links: [null, links[0]], local, readRange }),
     new PartitionRouter({ links: [links[1], null], local, readRange }),
@@ -130,6 +135,18 @@ test('a fetched range comes back as bytes, no more than may lie in memory', asyn
   });
   assert.equal(outcome.data, { kind: 'bytes', bytes: new Uint8Array(5).fill(17) });
   assert.is(played[1].asked[0]?.maxBytes, CLIENT_OUTBOUND_BYTES_MAX);
+  close();
+});
+
+test('a range that the disk refuses is the trouble of one fetch, not of the thread', async () => {
+  const { routers, groups, played, close } = pair();
+  const range = { fd: BAD_FD, filePosition: 17, length: 5, baseOffset: 0, nextOffset: 1 };
+  played[1].outcome = { ...played[1].outcome, data: { kind: 'range', range } };
+  const outcome = await new Promise<FetchOutcome>((resolve) => {
+    routers[0].access(groups[1]).fetch(REQUEST, resolve);
+  });
+  assert.is(outcome.error, 'STORAGE_FAILED');
+  assert.is(outcome.data, null);
   close();
 });
 
