@@ -1,7 +1,7 @@
 /**
  * Classical mistakes, switched on one at a time to see whether the simulator notices. Its promise:
- * no setting, file or variable reaches this; only a test constructs a shard or a replica with one,
- * and a test holds that nothing in the broker or the command line speaks of it.
+ * no setting, file or variable reaches this; only a test constructs a shard, a replica or a group
+ * host with one, and a test holds that nothing in the broker or the command line speaks of it.
  */
 
 /** In the Raft core. */
@@ -27,5 +27,20 @@ export const PARTITION_MUTANTS = [
   'latest-before-first-commit',
 ] as const;
 
-export const MUTANTS = [...RAFT_MUTANTS, ...LOG_MUTANTS, ...PARTITION_MUTANTS] as const;
+/** In the group coordinator. */
+export const GROUP_MUTANTS = [
+  'offset-commit-acked-before-commit',
+  'empty-offset-while-loading',
+  'generation-not-persisted',
+  'generation-told-before-commit',
+  'old-generation-commits',
+  'offset-fetch-unconfirmed',
+] as const;
+
+export const MUTANTS = [
+  ...RAFT_MUTANTS,
+  ...LOG_MUTANTS,
+  ...PARTITION_MUTANTS,
+  ...GROUP_MUTANTS,
+] as const;
 export type Mutant = (typeof MUTANTS)[number];

@@ -322,7 +322,9 @@ export class ClassicGroup {
 
   /** May these offsets be committed now? An accepted commit also keeps its member alive. */
   acceptCommit(request: CommitIdentity): GroupError | null {
-    const error = commitError(this.#round, request);
+    const isBlind = this.#env.mutant === 'old-generation-commits';
+    const { generation: generationId } = this.#round;
+    const error = commitError(this.#round, isBlind ? { ...request, generationId } : request);
     const member = this.#round.members.get(request.memberId);
     if (error === null && member !== undefined) this.#round.touch(member);
     return error;

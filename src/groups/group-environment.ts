@@ -1,4 +1,5 @@
 /** What a group needs of its coordinator: time, deadlines, settings and its place in the log. */
+import type { Mutant } from '../base/mutant.js';
 import type { Deadlines } from './deadlines.js';
 import type { GroupMetadata } from './group-records.js';
 import type { GroupError, GroupSettings } from './group-types.js';
@@ -8,6 +9,8 @@ export type StoreDone = (error: GroupError | null) => void;
 export type GroupEnvironment = {
   readonly settings: GroupSettings;
   readonly deadlines: Deadlines;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
   /** Group time in ms; only differences count. */
   now(): number;
   /** For timestamps in records. */

@@ -7,6 +7,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
 import { type GroupKey, groupText, OFFSETS_TOPIC } from '../base/group.js';
+import type { Mutant } from '../base/mutant.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Logger } from '../observability/logger.js';
 import type { Partition } from '../partition/partition.js';
@@ -28,6 +29,8 @@ export type GroupHostOptions = {
   /** Runs the next step of loading after other work had its turn. */
   readonly later: (run: () => void) => void;
   readonly knobs?: Partial<CoordinatorKnobs>;
+  /** Tests only: a classical mistake. */
+  readonly mutant?: Mutant | undefined;
 };
 
 /** offsets.commit.timeout.ms: how long a coordinator waits for a quorum to take its words. */
@@ -120,23 +123,26 @@ export class GroupHost {
   }
 
   #make(partition: Partition): GroupCoordinator {
-    const { clock, settings, newId, knobs = {} } = this.#options;
+    const { clock, settings, newId, knobs = {}, mutant } = this.#options;
     return new GroupCoordinator({
       log: this.#logOf(partition),
       clock,
       settings: () => settings,
       newId,
       knobs,
+      mutant,
     });
   }
 
   #logOf(partition: Partition): GroupLog {
-    const { clock, crc, readRange } = this.#options;
+    const { clock, crc, readRange, mutant } = this.#options;
+    const acks = mutant === 'offset-commit-acked-before-commit' ? 1 : -1;
+    const isTrusting = mutant === 'offset-fetch-unconfirmed';
     return {
       append: (records, done) => {
         const timestamp = clock.wallMs();
         const bytes = encodeBatch({ records: records.map((r) => ({ ...r, timestamp })) }, crc);
-        const options = { acks: -1, timeoutMs: COMMIT_MS_MAX, isInternal: true } as const;
+        const options = { acks, timeoutMs: COMMIT_MS_MAX, isInternal: true } as const;
         partition.produce(bytes, 0, bytes.length, options, ({ error, baseOffset }) => {
           done(error, baseOffset);
         });
@@ -165,7 +171,10 @@ export class GroupHost {
       proposeLogStart: (offset) => {
         partition.replica.proposeLogStart(offset);
       },
-      confirmLeadership: (done) => partition.replica.confirmLeadership(done),
+      confirmLeadership: (done) => {
+        if (isTrusting) done(true);
+        else partition.replica.confirmLeadership(done);
+      },
     };
   }
 }

@@ -77,7 +77,8 @@ export class Rebalance {
   /** Takes up a group as its record describes it. */
   restore(metadata: GroupMetadata): void {
     const { protocol } = metadata;
-    this.generation = metadata.generation;
+    const isForgotten = this.#env.mutant === 'generation-not-persisted';
+    this.generation = isForgotten ? 0 : metadata.generation;
     this.protocolType = metadata.protocolType === '' ? null : metadata.protocolType;
     this.protocolName = protocol;
     this.leaderId = metadata.leader;
@@ -310,7 +311,7 @@ export class Rebalance {
   #open(): void {
     this.isOpening = true;
     const round = this.#round;
-    this.#env.store(this.groupId, metadataOf(this, new Map(), -1), (error) => {
+    const opened: StoreDone = (error) => {
       if (round !== this.#round) return;
       this.isOpening = false;
       for (const member of this.members.all()) {
@@ -322,7 +323,10 @@ export class Rebalance {
       }
       if (error === null) this.#expectSyncs();
       else this.prepare();
-    });
+    };
+    const isEarly = this.#env.mutant === 'generation-told-before-commit';
+    this.#env.store(this.groupId, metadataOf(this, new Map(), -1), isEarly ? null : opened);
+    if (isEarly) opened(null);
   }
 
   #expectSyncs(): void {

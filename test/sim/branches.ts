@@ -28,6 +28,10 @@ export const FAULTS: readonly string[] = [
   'rot-log-unseen',
   'transfer',
   'lost-answer',
+  'member-crash',
+  'member-leave',
+  'member-pause',
+  'member-double',
 ];
 
 /** Ways through the code. */
@@ -86,4 +90,29 @@ export const BRANCHES: readonly string[] = [
   'latest-answered',
   'latest-NOT_LEADER',
   'latest-OFFSET_NOT_AVAILABLE',
+  // Consumer groups
+  'group-load-after-failover',
+  'group-load-again',
+  'group-begun-before-the-other-ended',
+  'group-snapshot',
+  'group-join-answered',
+  'group-join-MEMBER_ID_REQUIRED',
+  'group-join-COORDINATOR_LOAD_IN_PROGRESS',
+  'group-join-NOT_COORDINATOR',
+  'group-join-UNKNOWN_MEMBER_ID',
+  'group-sync-answered',
+  'group-sync-REBALANCE_IN_PROGRESS',
+  'group-heartbeat-REBALANCE_IN_PROGRESS',
+  // A session ended, and the rest took over.
+  'group-heartbeat-UNKNOWN_MEMBER_ID',
+  'group-member-fenced',
+  'group-assignment-skipped',
+  'group-commit-acked',
+  'group-commit-ILLEGAL_GENERATION',
+  'group-commit-UNKNOWN_MEMBER_ID',
+  'group-commit-NOT_COORDINATOR',
+  'group-fetch-answered',
+  'group-fetch-COORDINATOR_LOAD_IN_PROGRESS',
+  'group-fetch-NOT_COORDINATOR',
+  'group-elsewhere',
 ];

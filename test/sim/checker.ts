@@ -5,7 +5,7 @@
  * judged against this truth by `history.ts`. Work per event is that of the new entries only.
  */
 import { comparePositions, formatPosition, ORIGIN, type Position } from '#src/base/position.js';
-import type { Batches, SentBatch } from './batches.js';
+import type { KnownBatches, SentBatch } from './batches.js';
 import { Violation, type World } from './world.js';
 
 /** One entry of a replica's log. */
@@ -64,7 +64,7 @@ export class Checker {
   logStartOffset = 0;
   readonly #world: World;
   readonly #voters: number;
-  readonly #sent: Batches;
+  readonly #sent: KnownBatches;
   /** epoch → end position → chain: R3 and R11. */
   readonly #entries = new Map<number, Map<number, number>>();
   /** end position → link, of everything some replica called committed. */
@@ -82,7 +82,7 @@ export class Checker {
   readonly #places = new Map<SentBatch, number>();
   readonly #tails = new Map<number, Tail>();
 
-  constructor(world: World, voters: number, name: string, sent: Batches) {
+  constructor(world: World, voters: number, name: string, sent: KnownBatches) {
     this.#world = world;
     this.#voters = voters;
     this.name = name;
@@ -185,15 +185,15 @@ export class Checker {
   }
 
   #addBatch(facts: BatchFacts, { end, epoch }: Link): void {
-    const { baseOffset, crc, producerId, producerEpoch, baseSequence } = facts;
-    const sent = this.#sent.find(producerId, producerEpoch, baseSequence);
+    const { baseOffset, crc } = facts;
+    const sent = this.#sent.find(facts);
     if (sent === undefined || sent.crc !== crc) {
       throw new Violation('K2', `${this.name}: nobody sent what is committed at ${baseOffset}`);
     }
     if (baseOffset !== this.#committedEnd.offset) {
       throw new Violation('K5', `${this.name}: a hole before ${baseOffset}`);
     }
-    this.#checkSequence(facts, sent);
+    if (facts.producerId >= 0) this.#checkSequence(facts, sent);
     this.#places.set(sent, baseOffset);
     this.batches.push({ baseOffset, nextOffset: end.offset, epoch, crc, sent });
   }

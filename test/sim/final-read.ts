@@ -85,6 +85,7 @@ class FinalRead {
     for (const committed of this.#checker.batches) {
       if (committed.baseOffset < logStart.offset) continue;
       const { producerId, producerEpoch } = committed.sent;
+      if (producerId < 0) continue;
       const before = expected.get(producerId) ?? [];
       const isSameEpoch = before[0]?.sent.producerEpoch === producerEpoch;
       expected.set(producerId, isSameEpoch ? [...before.slice(-4), committed] : [committed]);

@@ -19,6 +19,8 @@ export type InjectorOptions = {
   readonly random: Prng;
   readonly network: Network;
   readonly nodes: readonly SimNode[];
+  /** Index of the Raft group of the group coordinators. */
+  readonly coordinators: number | null;
   /** A wiped node comes back under its old directory id: a mutant. */
   readonly keepsIdentity: boolean;
 };
@@ -35,7 +37,7 @@ export class Injector {
 
   inject(fault: Fault): void {
     if (this.#isOver) return;
-    const { world, nodes } = this.#o;
+    const { nodes } = this.#o;
     switch (fault.kind) {
       case 'kill':
         return this.#crash(this.#node(fault.node), 'all', fault.downMs);
@@ -63,15 +65,20 @@ export class Injector {
       case 'rot':
         return this.#rot(fault);
       case 'transfer': {
-        const leader = nodes.find((node) => node.isLeading(0));
-        if (leader === undefined) return;
-        world.fault('transfer');
-        leader.turn(() => leader.partition(0)?.replica.transferLeadership());
+        this.#transfer(0);
+        if (this.#o.coordinators !== null) this.#transfer(this.#o.coordinators);
         return;
       }
       default:
         return this.#injectForAWhile(fault);
     }
+  }
+
+  #transfer(group: number): void {
+    const leader = this.#o.nodes.find((node) => node.isLeading(group));
+    if (leader === undefined) return;
+    this.#o.world.fault('transfer');
+    leader.turn(() => leader.partition(group)?.replica.transferLeadership());
   }
 
   /** Armed faults: the power goes while what was said is not yet on the disk. */
@@ -236,7 +243,7 @@ export class Injector {
     const ending = file === 'log' ? /\.log$/ : /index$/;
     const paths = disk
       .list('/data')
-      .filter((name) => /^sim-\d$/.test(name))
+      .filter((name) => /^(sim|__consumer_offsets)-\d$/.test(name))
       .flatMap((name) => disk.list(`/data/${name}`).map((each) => `/data/${name}/${each}`))
       .filter((path) => ending.test(path) && disk.fileSize(path) > 0);
     return paths.length === 0 ? null : this.#o.random.pick(paths);

@@ -1,10 +1,17 @@
-/** The topic of a simulated cluster: its name, its id and its configs in force. */
-import type { GroupKey, VoterId } from '#src/base/group.js';
+/** The topics of a simulated cluster: their names, their ids and their configs in force. */
+import { type GroupKey, OFFSETS_TOPIC, type VoterId } from '#src/base/group.js';
 import type { PartitionSpec } from '#src/partition/shard.js';
 import type { Plan } from './plan.js';
 
 export const TOPIC = 'sim';
 export const TOPIC_ID = 'c2ltdWxhdGVkdG9waWNpZA';
+
+/** Of the topic that group coordinators write to. */
+export const OFFSETS_TOPIC_ID = 'c2ltdWxhdGVkb2Zmc2V0cw';
+
+export function topicOf({ topicId }: GroupKey): string {
+  return topicId === OFFSETS_TOPIC_ID ? OFFSETS_TOPIC : TOPIC;
+}
 
 export function specOf(plan: Plan, group: GroupKey, voters: readonly VoterId[]): PartitionSpec {
   const { log } = plan;
@@ -22,5 +29,6 @@ export function specOf(plan: Plan, group: GroupKey, voters: readonly VoterId[]):
     'retention.ms': String(log.retentionMs),
     durability: log.durability,
   };
-  return { group, topic: TOPIC, isInternal: false, configs, voters };
+  const topic = topicOf(group);
+  return { group, topic, isInternal: topic !== TOPIC, configs, voters };
 }

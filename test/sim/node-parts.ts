@@ -6,30 +6,25 @@ import type { MemoryDisk } from '../log/memory-disk.js';
 import type { World } from './world.js';
 
 /** How a request ended; null: the process ended before. */
-export type Answer = (outcome: ProduceOutcome | null) => void;
+export type Answer<T = ProduceOutcome> = (outcome: T | null) => void;
 
-/** A request of a client that waits at a node. */
-export type Request = { answer: Answer | null };
-
-/** Requests that wait at a node; each is answered once. */
+/** Requests of clients that wait at a node; each is answered once. */
 export class Requests {
-  readonly #waiting = new Set<Request>();
+  readonly #waiting = new Set<() => void>();
 
-  add(answer: Answer): Request {
-    const request: Request = { answer };
-    this.#waiting.add(request);
-    return request;
-  }
-
-  finish(request: Request, outcome: ProduceOutcome | null): void {
-    this.#waiting.delete(request);
-    request.answer?.(outcome);
-    request.answer = null;
+  /** Returns how to answer it. */
+  add<T>(answer: Answer<T>): Answer<T> {
+    const finish: Answer<T> = (outcome) => {
+      if (this.#waiting.delete(lose)) answer(outcome);
+    };
+    const lose = (): void => finish(null);
+    this.#waiting.add(lose);
+    return finish;
   }
 
   /** The process ended: the connections are gone. */
   drop(): void {
-    for (const request of [...this.#waiting]) this.finish(request, null);
+    for (const lose of [...this.#waiting]) lose();
   }
 }
 

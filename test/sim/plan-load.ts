@@ -3,9 +3,10 @@
  * their times. Pure data, drawn from a seed.
  */
 import type { Prng } from '#src/base/prng.js';
+import type { MemberOperation } from './groups/group-plan.js';
 import type { Profile } from './plan.js';
 
-export type Operation =
+export type LogOperation =
   | {
       readonly kind: 'produce';
       readonly group: number;
@@ -21,6 +22,8 @@ export type Operation =
   | { readonly kind: 'trim'; readonly group: number; readonly to: number }
   /** The producer gives up what it has not heard of and goes on with a new producer epoch. */
   | { readonly kind: 'bump'; readonly group: number; readonly producer: number };
+
+export type Operation = LogOperation | MemberOperation;
 
 export type TimedOperation = { readonly atMs: number; readonly operation: Operation };
 
@@ -65,7 +68,7 @@ function next(
   producer: number,
   recordsMax: number,
   bytesMax: number,
-): Operation {
+): LogOperation {
   const at = random.float();
   if (at < 0.55) {
     const records = random.int(1, recordsMax + 1);

@@ -5,6 +5,11 @@
  */
 import { Prng } from '#src/base/prng.js';
 import { DEFAULT_RAFT_KNOBS, type RaftKnobs } from '#src/raft/raft-config.js';
+import {
+  type CoordinatorPlan,
+  makeCoordinator,
+  makeMemberOperations,
+} from './groups/group-plan.js';
 import type { NetworkKnobs } from './network.js';
 import { type TimedFault, makeFaults } from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
@@ -48,6 +53,8 @@ export type Plan = {
   readonly log: LogKnobs;
   readonly network: NetworkKnobs;
   readonly clients: ClientKnobs;
+  /** Null: no consumer groups. */
+  readonly coordinator: CoordinatorPlan | null;
   readonly syncMsMin: number;
   readonly syncMsMax: number;
   /** After the faults only a majority is healed at first. */
@@ -67,7 +74,10 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
   const faultsUntilMs = durationOf(random, profile);
   const producers = random.int(1, 4);
   const shape = { nodes, groups, profile, faultsUntilMs, producers };
-  return {
+  // A stream of its own: what else a seed means does not depend on its groups.
+  const ofGroups = new Prng(seed ^ 0x6709);
+  const coordinator = makeCoordinator(ofGroups, shape);
+  const plan = {
     seed,
     profile,
     nodes,
@@ -76,6 +86,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     log,
     network: makeNetwork(random, profile),
     clients: makeClients(random, producers),
+    coordinator,
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
     isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
@@ -83,6 +94,12 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     faults: makeFaults(random.fork(), { ...shape, durability: log.durability }),
     operations: makeOperations(random.fork(), shape),
   };
+  if (coordinator === null) return plan;
+  const operations = [
+    ...plan.operations,
+    ...makeMemberOperations(ofGroups, coordinator, shape),
+  ].sort((a, b) => a.atMs - b.atMs);
+  return { ...plan, operations };
 }
 
 function drawProfile(random: Prng): Profile {

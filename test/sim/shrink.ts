@@ -1,6 +1,7 @@
 /**
- * Makes a failing plan small: leaves out faults, then operations, then nodes, as long as the same
- * invariant breaks. What is left is what somebody has to understand. Bounded by runs and by time.
+ * Makes a failing plan small: leaves out consumer groups, then faults, then operations, then nodes,
+ * as long as the same invariant breaks. What is left is what somebody has to understand. Bounded
+ * by runs and by time.
  */
 import type { SimMutant } from './mutant.js';
 import type { Plan } from './plan.js';
@@ -37,6 +38,7 @@ class Shrinker {
   }
 
   run(): Shrunk {
+    this.#removeConsumers();
     this.#shorten('faults');
     this.#shorten('operations');
     this.#removeNodes();
@@ -59,6 +61,12 @@ class Shrinker {
       if (size === 1 && !hasShrunk) return;
       size = size === 1 ? 1 : Math.ceil(size / 2);
     }
+  }
+
+  #removeConsumers(): void {
+    if (this.#best.coordinator === null) return;
+    const operations = this.#best.operations.filter(({ operation }) => operation.kind !== 'member');
+    this.#try({ ...this.#best, coordinator: null, operations });
   }
 
   #removeNodes(): void {

@@ -15,13 +15,15 @@ import { GapDetector } from '#src/replication/gap.js';
 import { type Keep, MemoryDisk } from '../log/memory-disk.js';
 import type { SentBatch } from './batches.js';
 import type { Checker } from './checker.js';
+import { type Coordination, NodeGroups } from './groups/node-groups.js';
 import type { History } from './history.js';
 import { Majority } from './majority.js';
 import type { SimMutant } from './mutant.js';
 import type { Network, Station } from './network.js';
 import { NodeClock } from './node-clock.js';
 import { type Answer, Requests, branchLogger, isDiskTrouble, readRanges } from './node-parts.js';
-import { specOf, TOPIC } from './node-config.js';
+import { produceAt } from './node-produce.js';
+import { specOf, topicOf } from './node-config.js';
 import { ReplicaWatch } from './replica-watch.js';
 import type { Plan } from './plan.js';
 import { SyncPace } from './sync-pace.js';
@@ -43,6 +45,8 @@ export type SimNodeOptions = {
   readonly network: Network;
   readonly random: Prng;
   readonly mutant: SimMutant | undefined;
+  /** Null in a plan without consumer groups. */
+  readonly coordination: Coordination | null;
   readonly others: () => readonly SimNode[];
   /** After a message left; armed faults listen. */
   readonly onSent: (node: SimNode, message: RaftMessage) => void;
@@ -68,6 +72,8 @@ export class SimNode implements Station {
   readonly #o: SimNodeOptions;
   readonly #clock: NodeClock;
   #shard: Shard | null = null;
+  /** The group coordinators of this life. */
+  coordinators: NodeGroups | null = null;
   #wal: Wal | null = null;
   isPaused = false;
   /** How the last life ended, as the next one is told. */
@@ -130,6 +136,10 @@ export class SimNode implements Station {
     this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, nowMs);
     this.#majority = new Majority(this.#o.voters.length, plan.raft);
     this.#shard = this.#makeShard(wal);
+    const { coordination, mutant } = this.#o;
+    if (coordination !== null) {
+      this.coordinators = new NodeGroups(coordination, this, this.#clock, mutant?.inSource);
+    }
     this.#lastEnd = 'killed';
     for (const watch of this.watches) this.#open(watch, undefined);
     network.join(this);
@@ -158,7 +168,7 @@ export class SimNode implements Station {
       producerExpirationMs: Number.MAX_SAFE_INTEGER,
       retentionCheckMs: plan.log.retentionCheckMs,
       scrubIntervalMs: SCRUB_INTERVAL_MS,
-      onLeadership: nothing,
+      onLeadership: (partition) => this.coordinators?.leadershipChanged(partition),
       onDamaged: (group, from) => this.#reopen(group, from),
       wantTurn: nothing,
       mutant: mutant?.inSource,
@@ -173,12 +183,14 @@ export class SimNode implements Station {
     const { key } = watch.group;
     const spec = { ...specOf(plan, key, voters), suspectFrom };
     try {
-      watch.opened(shard.open(spec));
+      const partition = shard.open(spec);
+      watch.opened(partition);
+      this.coordinators?.opened(partition);
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
       if ((error as { code?: string }).code === 'DIRECTORY_FOREIGN') {
         world.branch('moved-aside');
-        moveAside(this.disk, shard.folderOf(TOPIC, key.partition));
+        moveAside(this.disk, shard.folderOf(topicOf(key), key.partition));
         return this.#open(watch, suspectFrom);
       }
       world.branch('open-failed');
@@ -286,26 +298,15 @@ export class SimNode implements Station {
     return this.isDamaged && (scrub === undefined || !scrub.isDone || scrub.finding !== null);
   }
 
-  /** A client's request; `answer` is called once, with null when the process ends before. */
-  produce(group: number, batch: SentBatch, timeoutMs: number, answer: Answer): void {
-    const { world } = this.#o;
+  /** A client's request in a turn of its own; `answer` is called once. */
+  request<T>(work: (finish: Answer<T>) => void, answer: Answer<T>): void {
     if (!this.isUp) return answer(null);
-    const request = this.#requests.add(answer);
-    this.turn(() => {
-      const partition = this.partition(group);
-      if (partition === null) return this.#requests.finish(request, null);
-      const { bytes } = batch;
-      world.trace(() => `node ${this.nodeId} takes ${batch.producerId}/${batch.baseSequence}`);
-      partition.produce(bytes, 0, bytes.length, { acks: -1, timeoutMs }, (outcome) => {
-        const { leaderEpoch } = partition.replica;
-        this.tell(() => {
-          if (outcome.error === null) {
-            this.#o.groups[group]?.history.onAck(batch, outcome.baseOffset, leaderEpoch);
-          }
-          this.#requests.finish(request, outcome);
-        });
-      });
-    });
+    const finish = this.#requests.add(answer);
+    this.turn(() => work(finish));
+  }
+
+  produce(group: number, batch: SentBatch, timeoutMs: number, answer: Answer): void {
+    produceAt(this, this.#o.groups[group] as SimGroup, batch, timeoutMs, answer);
   }
 
   /** Something a client hears; judged when the turn is over, unheard when the process is dead. */
@@ -346,6 +347,7 @@ export class SimNode implements Station {
     this.life++;
     for (const watch of this.watches) watch.closed();
     this.#shard = null;
+    this.coordinators = null;
     this.#wal = null;
     this.isPaused = false;
     this.#backlog = [];
@@ -366,6 +368,7 @@ export class SimNode implements Station {
   #tick(): void {
     this.turn(() => {
       this.#shard?.tick();
+      this.coordinators?.tick();
       this.#majority.tick();
     });
     for (const watch of this.watches) {

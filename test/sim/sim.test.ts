@@ -38,18 +38,20 @@ test('a leader whose damaged bytes nobody takes makes way for another', () => {
   assert.is(simulate(makePlan(30_079, 'harsh')).violation, null);
 });
 
-test('a failing plan shrinks to one with the same violation', () => {
-  const mutant = mutantOf('duplicate-before-commit');
-  const options = { mutant };
-  const failing = [1, 2, 3, 4, 5, 6, 7, 8].find(
-    (seed) => simulate(makePlan(seed, 'harsh'), options).violation !== null,
-  );
-  assert.ok(failing !== undefined, 'a seed finds the mutant');
-  const plan = makePlan(failing, 'harsh');
-  const invariant = invariantOf(simulate(plan, options).violation as Error);
-  const small = shrink(plan, invariant, { mutant, runsMax: 80, msMax: 8_000 }).plan;
-  assert.is(invariantOf(simulate(small, options).violation as Error), invariant);
-  assert.ok(small.faults.length + small.operations.length < plan.operations.length / 2);
-});
+for (const name of ['duplicate-before-commit', 'generation-not-persisted']) {
+  test(`a failing plan shrinks to one with the same violation: ${name}`, () => {
+    const mutant = mutantOf(name);
+    const options = { mutant };
+    const failing = [1, 2, 3, 4, 5, 6, 7, 8].find(
+      (seed) => simulate(makePlan(seed, 'harsh'), options).violation !== null,
+    );
+    assert.ok(failing !== undefined, 'a seed finds the mutant');
+    const plan = makePlan(failing, 'harsh');
+    const invariant = invariantOf(simulate(plan, options).violation as Error);
+    const small = shrink(plan, invariant, { mutant, runsMax: 80, msMax: 8_000 }).plan;
+    assert.is(invariantOf(simulate(small, options).violation as Error), invariant);
+    assert.ok(small.faults.length + small.operations.length < plan.operations.length / 2);
+  });
+}
 
 test.run();

@@ -9,12 +9,14 @@ import { Batches } from './batches.js';
 import { Checker } from './checker.js';
 import { readBack } from './final-read.js';
 import { History } from './history.js';
+import type { Coordination } from './groups/node-groups.js';
+import { SimGroups } from './groups/sim-groups.js';
 import { Injector } from './injector.js';
 import type { SimMutant } from './mutant.js';
 import { Network } from './network.js';
-import { TOPIC_ID } from './node-config.js';
+import { OFFSETS_TOPIC_ID, TOPIC_ID } from './node-config.js';
 import type { Plan } from './plan.js';
-import type { Operation } from './plan-load.js';
+import type { LogOperation } from './plan-load.js';
 import { SimProducer } from './producer.js';
 import { SimReader } from './reader.js';
 import { type SimGroup, SimNode } from './sim-node.js';
@@ -72,6 +74,8 @@ class Simulation {
   readonly #plan: Plan;
   readonly #nodes: SimNode[];
   readonly #groups: SimGroup[];
+  /** The last Raft group is that of their coordinators; null in a plan without them. */
+  readonly #consumers: SimGroups | null;
   readonly #producers: SimProducer[][];
   readonly #readers: SimReader[];
   readonly #injector: Injector;
@@ -93,6 +97,9 @@ class Simulation {
       const key = { topicId: TOPIC_ID, partition: index };
       return { index, key, checker, history: new History(checker, world) };
     });
+    this.#consumers = this.#makeConsumers();
+    const logs = [...this.#groups];
+    if (this.#consumers !== null) this.#groups.push(this.#coordinatorGroup(this.#consumers));
     const groups = this.#groups;
     const voters: VoterId[] = [];
     for (let i = 1; i <= plan.nodes; i++) voters.push({ nodeId: i, directoryId: `directory-${i}` });
@@ -100,14 +107,17 @@ class Simulation {
       this.#injector.onSent(node, type);
     this.#nodes = voters.map((id) => {
       const others = (): readonly SimNode[] => this.#nodes;
-      const shared = { voters, groups, plan, world, network, mutant, others, onSent };
+      const coordination = this.#coordination;
+      const shared = { voters, groups, plan, world, network, mutant, coordination, others, onSent };
       return new SimNode({ ...shared, id, random: random.fork() });
     });
     const keepsIdentity = mutant?.keepsIdentity ?? false;
     const nodes = this.#nodes;
-    this.#injector = new Injector({ world, random: random.fork(), network, nodes, keepsIdentity });
-    this.#readers = groups.map((group) => new SimReader(group, world));
-    this.#producers = groups.map((group) => this.#makeProducers(group, sent, random));
+    const coordinators = this.#consumers === null ? null : plan.groups;
+    const hit = { world, random: random.fork(), network, nodes, keepsIdentity, coordinators };
+    this.#injector = new Injector(hit);
+    this.#readers = logs.map((group) => new SimReader(group, world));
+    this.#producers = logs.map((group) => this.#makeProducers(group, sent, random));
   }
 
   #makeProducers(group: SimGroup, sent: Batches, random: Prng): SimProducer[] {
@@ -121,6 +131,30 @@ class Simulation {
     });
   }
 
+  #makeConsumers(): SimGroups | null {
+    const plan = this.#plan;
+    const { coordinator = null } = plan;
+    if (coordinator === null) return null;
+    const find = (): SimNode => this.#findLeader(plan.groups);
+    const claimants = (): SimNode[] => this.#nodes.filter((node) => node.isLeading(plan.groups));
+    return new SimGroups({ plan, coordinator, world: this.world, find, claimants });
+  }
+
+  #coordinatorGroup({ batches }: SimGroups): SimGroup {
+    const { nodes, groups: index } = this.#plan;
+    const checker = new Checker(this.world, nodes, 'coordinators', batches);
+    const key = { topicId: OFFSETS_TOPIC_ID, partition: index };
+    return { index, key, checker, history: new History(checker, this.world) };
+  }
+
+  get #coordination(): Coordination | null {
+    const { coordinator = null } = this.#plan;
+    const key = this.#groups.at(-1)?.key;
+    if (this.#consumers === null || coordinator === null || key === undefined) return null;
+    const { judge, batches, observer } = this.#consumers;
+    return { plan: coordinator, key, judge, batches, observer, world: this.world };
+  }
+
   get acked(): number {
     return this.#groups.reduce((sum, { history }) => sum + history.acked, 0);
   }
@@ -129,6 +163,7 @@ class Simulation {
     const { world } = this;
     const plan = this.#plan;
     for (const node of this.#nodes) world.at(0, () => node.start());
+    this.#consumers?.start();
     this.#faultLater(0);
     this.#operateLater(0);
     this.#lookLater();
@@ -143,6 +178,7 @@ class Simulation {
     // Too many that are unsure of what they held need all voters; without a wiped one all are here.
     if (!hasProgress && !this.#demandProgress()) return;
     this.#isLoadOver = true;
+    this.#consumers?.end();
     world.runUntil(world.nowMs + SETTLE_MS, () => this.#hasSettled);
     if (!this.#hasSettled) throw new Violation('L3', this.#describe());
     for (const group of this.#groups) readBack(group, this.#voters, this.#random);
@@ -169,7 +205,9 @@ class Simulation {
   /** False when more than f replicas have lost, or may have lost, what they held. */
   #demandProgress(): boolean {
     const { world } = this;
+    const plan = this.#plan;
     for (const { index, history } of this.#groups) {
+      if (index === plan.groups) continue;
       const target = history.acked + PROGRESS_ACKS;
       const submit = (): void => {
         if (history.acked >= target) return;
@@ -184,7 +222,8 @@ class Simulation {
       world.branch('too-many-forgot');
       return false;
     }
-    return true;
+    const mayHaveNone = (): boolean => this.#isTooManyForgotten(plan.groups);
+    return this.#consumers?.demandProgress(mayHaveNone, () => this.#describe()) ?? true;
   }
 
   /** A power cut leaves some unsure of what they held: without a sure majority all must come. */
@@ -225,12 +264,14 @@ class Simulation {
     const timed = this.#plan.operations[index];
     if (timed === undefined) return;
     this.world.at(timed.atMs, () => {
-      if (!this.#isLoadOver) this.#operate(timed.operation);
+      const { operation } = timed;
+      if (operation.kind === 'member') this.#consumers?.operate(operation);
+      else if (!this.#isLoadOver) this.#operate(operation);
       this.#operateLater(index + 1);
     });
   }
 
-  #operate(operation: Operation): void {
+  #operate(operation: LogOperation): void {
     const { group } = operation;
     switch (operation.kind) {
       case 'produce': {
