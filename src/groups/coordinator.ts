@@ -279,7 +279,7 @@ export class GroupCoordinator {
   fetchOffsets(request: api.OffsetFetchRequest, done: Done<api.OffsetFetchResponse>): void {
     const { groupId } = request;
     const refusal = this.#refusal(groupId, false);
-    const isBlind = this.#env.mutant === 'empty-offset-while-loading' && this.#term !== null;
+    const isBlind = this.#env.mutant === 'empty-offset-while-loading' && this.#leadership !== null;
     if (refusal !== null && !isBlind) {
       done({ groupId, error: refusal, topics: [] });
       return;
