@@ -58,8 +58,7 @@ export type PeerKnobs = {
 /**
  * With 50 ms ticks: dials again within 0.5 s, closes a silent link after 1.8 s, a dial after 1 s.
  * Short, because a connection over a cut recovers only when TCP sends again, and it waits twice as
- * long each time: a cut of 6 s would keep two nodes apart for 12 s. A node that comes back must
- * count again before the next one fails.
+ * long each time: a cut of 6 s would keep two nodes apart for 12 s.
  */
 export const DEFAULT_PEER_KNOBS: PeerKnobs = {
   outboundBytesMax: 4 * 1024 * 1024,
@@ -147,8 +146,8 @@ export class PeerLinks implements PeerTransport {
   /** `bytes`: about how many the message takes where it is not small. */
   sendControl(to: NodeId, message: unknown, bytes = 0): boolean {
     const { sockets, knobs } = this.#options;
-    const link = this.#links.get(linkKey(to, MAIN_SHARD));
-    return link?.queueControl(sockets, knobs.outboundBytesMax, message, bytes) ?? false;
+    const main = this.#links.get(linkKey(to, MAIN_SHARD));
+    return main?.queueControl(sockets, knobs.outboundBytesMax, message, bytes) ?? false;
   }
 
   isUp(nodeId: NodeId): boolean {
