@@ -70,6 +70,8 @@ export class ReplicaWatch implements Witness {
   }
 
   closed(): void {
+    // The next open may find the damage, and give up what was durable when it was said.
+    if (this.#node.isDamaged) this.spoil(false);
     this.partition = null;
   }
 

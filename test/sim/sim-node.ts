@@ -205,7 +205,6 @@ export class SimNode implements Station {
     const watch = this.watches[group.partition];
     if (watch === undefined) return;
     this.#o.world.branch('damage-found');
-    watch.spoil(false);
     this.#shard?.close(group);
     watch.closed();
     this.#open(watch, from);
