@@ -13,7 +13,7 @@ import { type BatchHeader, CODEC_MASK, nextOffsetOf } from '../records/batch.js'
 import { type Decompress, iterateRecords } from '../records/records.js';
 import { walkBatches } from './batch-walk.js';
 import { epochOfOffset } from './epoch-history.js';
-import type { LogRange, LogSlice, TimestampOffset } from './log-types.js';
+import type { LogExtent, LogRange, LogSlice, TimestampOffset } from './log-types.js';
 import type { RecentBatches } from './recent-batches.js';
 import type { ReplicaState } from './replica-state.js';
 import type { Segment } from './segment.js';
@@ -57,6 +57,20 @@ export class LogReader {
     if (offset >= endOffset) return null;
     const segment = this.#segmentOf(offset);
     return this.#range(segment, this.#boundaryOf(segment, offset), endOffset, maxBytes);
+  }
+
+  extent(offset: Offset, endOffset: Offset): LogExtent {
+    const { segments } = this.#view;
+    const first = this.#segmentOf(offset);
+    const last = this.#segmentOf(endOffset);
+    const start = this.#boundaryOf(first, offset);
+    const end = this.#boundaryOf(last, endOffset);
+    let bytes = end.filePosition - start.filePosition;
+    // What lies between is in memory as sizes: nothing is read.
+    for (let i = segments.indexOf(first); segments[i] !== last; i++) {
+      bytes += (segments[i] as Segment).sizeBytes;
+    }
+    return { firstOffset: start.offset, nextOffset: end.offset, bytes };
   }
 
   slicesBetween(from: Position, to: Position, maxBytes: number): LogSlice[] {

@@ -17,6 +17,13 @@ export type LogRange = {
   readonly nextOffset: Offset;
 };
 
+/** Whole batches that lie one behind the other, over as many segments as it takes. */
+export type LogExtent = {
+  readonly firstOffset: Offset;
+  readonly nextOffset: Offset;
+  readonly bytes: number;
+};
+
 /** A piece of the log for a follower; all of a slice was written in one epoch. */
 export type LogSlice =
   | {

@@ -28,6 +28,7 @@ import { LogReader, type LogView } from './log-reader.js';
 import { LogScrub } from './log-scrub.js';
 import type {
   AppendHeader,
+  LogExtent,
   LogRange,
   LogSlice,
   RecoveryFinding,
@@ -286,6 +287,11 @@ export class PartitionLog {
    */
   locate(offset: Offset, maxBytes: number, endOffset: Offset): LogRange | null {
     return this.#health.read(() => this.#reader.locate(offset, maxBytes, endOffset));
+  }
+
+  /** From the batch that holds `offset` to the last one that ends at or before `endOffset`. */
+  extent(offset: Offset, endOffset: Offset): LogExtent {
+    return this.#health.read(() => this.#reader.extent(offset, endOffset));
   }
 
   /** What lies between two places, in order, as marks and ranges of one epoch each. */

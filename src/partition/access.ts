@@ -73,6 +73,21 @@ export type FetchOutcome = {
   readonly data: FetchData | null;
 };
 
+/** Whole batches from the one that holds `offset` up to `endOffset`; null: the high watermark. */
+export type ExtentRequest = { readonly offset: Offset; readonly endOffset: Offset | null };
+
+/** How much of the log that is, of all segments together. */
+export type Extent = {
+  readonly error: PartitionError | null;
+  /** First record of the first batch, and behind the last record of the last one. */
+  readonly firstOffset: Offset;
+  readonly nextOffset: Offset;
+  readonly bytes: number;
+  readonly highWatermark: Offset;
+  readonly logStartOffset: Offset;
+  readonly leaderEpoch: LeaderEpoch | -1;
+};
+
 /** A timestamp, or one of ListOffsets' special questions. */
 export type OffsetQuestion =
   | { readonly kind: 'earliest' }
@@ -118,6 +133,7 @@ export type PartitionAccess = {
     done: (outcome: ProduceOutcome) => void,
   ): void;
   fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void;
+  extent(request: ExtentRequest, done: (extent: Extent) => void): void;
   /**
    * Calls `wake` once when the high watermark is above `offset` (-1: as soon as the leader serves)
    * or leadership changes; at once when that is so already. Returns how to cancel it.
@@ -143,6 +159,18 @@ export function fetchFailure(error: PartitionError): FetchOutcome {
   return { error, highWatermark: -1, lastStableOffset: -1, logStartOffset: -1, data: null };
 }
 
+export function extentFailure(error: PartitionError): Extent {
+  return {
+    error,
+    firstOffset: -1,
+    nextOffset: -1,
+    bytes: 0,
+    highWatermark: -1,
+    logStartOffset: -1,
+    leaderEpoch: -1,
+  };
+}
+
 /** Said by whoever does not lead. */
 export const noOffset: OffsetAnswer = {
   error: 'NOT_LEADER',
@@ -156,6 +184,7 @@ export const noEpochEnd: EpochEndAnswer = { error: 'NOT_LEADER', leaderEpoch: -1
 export const absentPartition: PartitionAccess = {
   produce: (_bytes, _start, _length, _options, done) => done(produceFailure('NOT_LEADER', null)),
   fetch: (_request, done) => done(fetchFailure('NOT_LEADER')),
+  extent: (_request, done) => done(extentFailure('NOT_LEADER')),
   onAdvance: (_offset, wake) => {
     wake();
     return () => {};

@@ -11,16 +11,18 @@ import {
   isInteger,
   isText,
   oneOf,
+  orNull,
   shape,
 } from '../base/checks.js';
 import type { GroupKey } from '../base/group.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
-import type { FetchRequest, OffsetQuestion, ProduceOptions } from './access.js';
+import type { ExtentRequest, FetchRequest, OffsetQuestion, ProduceOptions } from './access.js';
 
 /** What a node asks of the leader of a partition. */
 export type Ask =
   | { readonly kind: 'produce'; readonly bytes: Uint8Array; readonly options: ProduceOptions }
   | { readonly kind: 'fetch'; readonly request: FetchRequest }
+  | { readonly kind: 'extent'; readonly request: ExtentRequest }
   | { readonly kind: 'advance'; readonly offset: Offset }
   | { readonly kind: 'offset'; readonly question: OffsetQuestion; readonly epoch: LeaderEpoch | -1 }
   | {
@@ -66,6 +68,7 @@ const ask = oneOf({
       currentLeaderEpoch: isInteger,
     }),
   }),
+  extent: shape({ request: shape({ offset: isInteger, endOffset: orNull(isInteger) }) }),
   advance: shape({ offset: isInteger }),
   offset: shape({ question, epoch: isInteger }),
   'epoch-end': shape({ leaderEpoch: isInteger, epoch: isInteger }),
@@ -94,6 +97,15 @@ export const isFetchOutcome = shape({
   lastStableOffset: isInteger,
   logStartOffset: isInteger,
   data: (value) => value === null || fetchData(value),
+});
+export const isExtent = shape({
+  error: isErrorName,
+  firstOffset: isInteger,
+  nextOffset: isInteger,
+  bytes: isCount,
+  highWatermark: isInteger,
+  logStartOffset: isInteger,
+  leaderEpoch: isInteger,
 });
 export const isOffsetAnswer = shape({
   error: isErrorName,

@@ -12,6 +12,9 @@ import type { LeaderEpoch, MonotonicMs, NodeId, Offset } from '../base/units.js'
 import {
   absentPartition,
   type EpochEndAnswer,
+  type Extent,
+  type ExtentRequest,
+  extentFailure,
   type FetchOutcome,
   type FetchRequest,
   fetchFailure,
@@ -26,6 +29,7 @@ import {
   type Ask,
   type ForwardMessage,
   isEpochEndAnswer,
+  isExtent,
   isFetchOutcome,
   isOffsetAnswer,
   isProduceOutcome,
@@ -159,6 +163,9 @@ export class Forwarding {
       case 'fetch':
         partition.fetch(ask.request, (outcome) => answer(outcome, bytesOf(outcome)));
         return;
+      case 'extent':
+        partition.extent(ask.request, (extent) => answer(extent));
+        return;
       case 'advance':
         served.cancel = partition.onAdvance(ask.offset, () => answer(true));
         return;
@@ -216,6 +223,12 @@ class ForwardedPartition implements PartitionAccess {
     const ask: Ask = { kind: 'fetch', request: { ...request, maxBytes } };
     this.#call(ask, { timeoutMs: READ_MS }, isFetchOutcome, (outcome) => {
       done((outcome as FetchOutcome | null) ?? fetchFailure('NOT_LEADER'));
+    });
+  }
+
+  extent(request: ExtentRequest, done: (extent: Extent) => void): void {
+    this.#call({ kind: 'extent', request }, { timeoutMs: READ_MS }, isExtent, (extent) => {
+      done((extent as Extent | null) ?? extentFailure('NOT_LEADER'));
     });
   }
 

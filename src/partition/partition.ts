@@ -16,9 +16,10 @@ import type { PartitionLog } from '../log/partition-log.js';
 import type { Replica } from '../replication/replica.js';
 import {
   type EpochEndAnswer,
+  type Extent,
+  type ExtentRequest,
   type FetchOutcome,
   type FetchRequest,
-  fetchFailure,
   type OffsetAnswer,
   type OffsetQuestion,
   type PartitionAccess,
@@ -35,9 +36,9 @@ import {
   isRejection,
 } from './incoming-batch.js';
 import { producerBatchOf, replayProducers } from './producer-recovery.js';
-import { lookUpOffset, offsetAnswer, offsetFailure } from './offset-lookup.js';
+import { PartitionReads } from './partition-reads.js';
 import type { ProducerState } from './producer-state.js';
-import { appendErrorOf, readErrorOf } from './storage-code.js';
+import { appendErrorOf } from './storage-code.js';
 import { Waiters } from './waiters.js';
 
 export type PartitionOptions = {
@@ -82,6 +83,7 @@ export class Partition implements PartitionAccess {
   /** acks=1: wait for the leader's own disk. */
   readonly #synced = new Waiters();
   readonly #polls = new Waiters();
+  readonly #reads: PartitionReads;
   #rules: AppendRules;
   #minInSync: number;
   #failure: string | null = null;
@@ -101,6 +103,13 @@ export class Partition implements PartitionAccess {
     this.#minInSync = options.minInSync;
     this.#isDiskFull = options.isDiskFull;
     this.#mutant = options.mutant;
+    const { log, replica, mutant } = options;
+    this.#reads = new PartitionReads({
+      log,
+      replica,
+      mutant,
+      hasFailed: () => this.#failure !== null,
+    });
   }
 
   setRules(rules: AppendRules, minInSync: number): void {
@@ -230,48 +239,19 @@ export class Partition implements PartitionAccess {
     });
   }
 
-  // --- fetch and offsets -------------------------------------------------------------------
+  // --- reads -------------------------------------------------------------------------------
 
   fetch(request: FetchRequest, done: (outcome: FetchOutcome) => void): void {
-    done(this.fetchNow(request));
+    done(this.#reads.fetch(request));
   }
 
   /** {@link fetch} for callers on this shard: the answer is known at once. */
   fetchNow(request: FetchRequest): FetchOutcome {
-    try {
-      return this.#fetch(request);
-    } catch (error) {
-      return fetchFailure(readErrorOf(error));
-    }
+    return this.#reads.fetch(request);
   }
 
-  #fetch(request: FetchRequest): FetchOutcome {
-    const { replica, log } = this;
-    const error = this.#readError(request.currentLeaderEpoch);
-    if (error !== null) return fetchFailure(error);
-    if (!replica.isServing) return fetchFailure('OFFSET_NOT_AVAILABLE');
-    const highWatermark = replica.highWatermark;
-    const { logStartOffset } = log;
-    assert(logStartOffset <= highWatermark && highWatermark <= log.logEnd.offset, 'watermarks', {
-      logStartOffset,
-      highWatermark,
-      logEndOffset: log.logEnd.offset,
-    });
-    if (request.offset < logStartOffset || request.offset > log.logEnd.offset) {
-      return { ...fetchFailure('OFFSET_OUT_OF_RANGE'), highWatermark, logStartOffset };
-    }
-    const range =
-      request.offset < highWatermark && request.maxBytes > 0
-        ? log.locate(request.offset, request.maxBytes, highWatermark)
-        : null;
-    const isSent = range !== null && (request.isFirst || range.length <= request.maxBytes);
-    return {
-      error: null,
-      highWatermark,
-      lastStableOffset: highWatermark,
-      logStartOffset,
-      data: isSent ? { kind: 'range', range } : null,
-    };
+  extent(request: ExtentRequest, done: (extent: Extent) => void): void {
+    done(this.#reads.extent(request));
   }
 
   onAdvance(offset: Offset, wake: () => void): () => void {
@@ -291,28 +271,7 @@ export class Partition implements PartitionAccess {
     currentLeaderEpoch: LeaderEpoch | -1,
     done: (answer: OffsetAnswer) => void,
   ): void {
-    const error = this.#readError(currentLeaderEpoch);
-    if (error !== null) {
-      done(offsetFailure(error));
-      return;
-    }
-    if (!this.replica.isServing && this.#mutant !== 'latest-before-first-commit') {
-      done(offsetFailure('OFFSET_NOT_AVAILABLE'));
-      return;
-    }
-    if (question.kind !== 'latest') {
-      const { log, replica } = this;
-      const { highWatermark, leaderEpoch } = replica;
-      done(lookUpOffset({ log, highWatermark, leaderEpoch }, question));
-      return;
-    }
-    // Recency: a deposed leader must not answer, so a quorum confirms after the request (R13).
-    this.replica.confirmLeadership((isConfirmed) => {
-      const { highWatermark, leaderEpoch } = this.replica;
-      done(
-        isConfirmed ? offsetAnswer(highWatermark, -1, leaderEpoch) : offsetFailure('NOT_LEADER'),
-      );
-    });
+    this.#reads.offsetFor(question, currentLeaderEpoch, done);
   }
 
   epochEnd(
@@ -320,23 +279,7 @@ export class Partition implements PartitionAccess {
     currentLeaderEpoch: LeaderEpoch | -1,
     done: (answer: EpochEndAnswer) => void,
   ): void {
-    const error = this.#readError(currentLeaderEpoch);
-    if (error !== null) {
-      done({ error, leaderEpoch: -1, endOffset: -1 });
-      return;
-    }
-    const end = this.log.epochEnd(leaderEpoch);
-    done({ error: null, leaderEpoch: end.epoch, endOffset: end.endOffset });
-  }
-
-  #readError(currentLeaderEpoch: LeaderEpoch | -1): PartitionError | null {
-    const { replica } = this;
-    if (this.#failure !== null) return 'STORAGE_FAILED';
-    if (currentLeaderEpoch !== -1 && currentLeaderEpoch < replica.leaderEpoch) {
-      return 'FENCED_LEADER_EPOCH';
-    }
-    if (currentLeaderEpoch > replica.leaderEpoch) return 'UNKNOWN_LEADER_EPOCH';
-    return replica.role === 'leader' ? null : 'NOT_LEADER';
+    done(this.#reads.epochEnd(leaderEpoch, currentLeaderEpoch));
   }
 
   // --- what Raft tells ---------------------------------------------------------------------

@@ -10,6 +10,9 @@ import type { LeaderEpoch, Offset } from '../base/units.js';
 import {
   absentPartition,
   type EpochEndAnswer,
+  type Extent,
+  type ExtentRequest,
+  extentFailure,
   type FetchOutcome,
   type FetchRequest,
   fetchFailure,
@@ -80,6 +83,10 @@ export class PartitionRouter {
       const { group, request } = payload as FetchCall;
       find(group).fetch(request, (outcome) => this.#answerFetch(outcome, answer));
     });
+    link.onCall('extent', (payload, answer) => {
+      const { group, request } = payload as ExtentCall;
+      find(group).extent(request, answer);
+    });
     link.onCall('offset', (payload, answer) => {
       const { group, question, currentLeaderEpoch } = payload as OffsetCall;
       find(group).offsetFor(question, currentLeaderEpoch, answer);
@@ -129,6 +136,7 @@ export class PartitionRouter {
 
 type ProduceCall = { group: GroupKey; bytes: Uint8Array; options: ProduceOptions };
 type FetchCall = { group: GroupKey; request: FetchRequest };
+type ExtentCall = { group: GroupKey; request: ExtentRequest };
 type OffsetCall = {
   group: GroupKey;
   question: OffsetQuestion;
@@ -202,6 +210,13 @@ class RemotePartition implements PartitionAccess {
     const call: FetchCall = { group: this.#group, request: { ...request, maxBytes } };
     this.#link.call('fetch', call, [], (error, result) => {
       done(error === null ? (result as FetchOutcome) : fetchFailure('NOT_LEADER'));
+    });
+  }
+
+  extent(request: ExtentRequest, done: (extent: Extent) => void): void {
+    const call: ExtentCall = { group: this.#group, request };
+    this.#link.call('extent', call, [], (error, result) => {
+      done(error === null ? (result as Extent) : extentFailure('NOT_LEADER'));
     });
   }
 

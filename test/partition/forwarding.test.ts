@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  type Extent,
   fetchFailure,
   type FetchOutcome,
   type PartitionAccess,
@@ -19,6 +20,16 @@ const WRITTEN: ProduceOutcome = {
   logAppendTimeMs: -1,
   logStartOffset: 0,
   message: null,
+};
+
+const EXTENT: Extent = {
+  error: null,
+  firstOffset: 0,
+  nextOffset: 9,
+  bytes: 700,
+  highWatermark: 9,
+  logStartOffset: 0,
+  leaderEpoch: 2,
 };
 
 /** Two nodes with a link that a test can take down or make refuse. */
@@ -68,6 +79,7 @@ class Pair {
         const data = { kind: 'bytes', bytes: Buffer.alloc(request.maxBytes) } as const;
         done({ error: null, highWatermark: 9, lastStableOffset: 9, logStartOffset: 0, data });
       },
+      extent: ({ offset }, done) => done({ ...EXTENT, firstOffset: offset }),
       onAdvance: (_offset, wake) => {
         this.wakes.push(wake);
         return () => {
@@ -149,10 +161,13 @@ test('offsets and epochs are asked the same way', () => {
   const answers: unknown[] = [];
   pair.partition.offsetFor({ kind: 'latest' }, -1, (answer) => answers.push(answer.offset));
   pair.partition.epochEnd(2, -1, (answer) => answers.push(answer.endOffset));
+  pair.partition.extent({ offset: 3, endOffset: null }, (extent) => answers.push(extent));
   pair.isUp = false;
+  pair.partition.extent({ offset: 3, endOffset: null }, ({ error }) => answers.push(error));
   pair.partition.offsetFor({ kind: 'latest' }, -1, (answer) => answers.push(answer.error));
   pair.partition.epochEnd(2, -1, (answer) => answers.push(answer.error));
-  assert.equal(answers, [5, 8, 'NOT_LEADER', 'NOT_LEADER']);
+  const refused = ['NOT_LEADER', 'NOT_LEADER', 'NOT_LEADER'];
+  assert.equal(answers, [5, 8, { ...EXTENT, firstOffset: 3 }, ...refused]);
 });
 
 test('nonsense is no message, and an answer of another shape is none', () => {

@@ -49,6 +49,11 @@ class PlayedPartition implements PartitionAccess {
     done(this.outcome);
   }
 
+  extent: PartitionAccess['extent'] = ({ offset, endOffset }, done) => {
+    const facts = { highWatermark: 9, logStartOffset: 0, leaderEpoch: 2 };
+    done({ error: null, firstOffset: offset, nextOffset: endOffset ?? 9, bytes: 70, ...facts });
+  };
+
   onAdvance(_offset: number, wake: () => void): () => void {
     if (this.isPast) wake();
     else this.waiting.add(wake);

@@ -112,13 +112,12 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   // The composition root names every room once.
   'src/broker/broker.ts': 500,
   // One writer, one noun: what it keeps together is the log's only mutable state.
-  'src/log/partition-log.ts': 450,
+  'src/log/partition-log.ts': 460,
   // A file and its two indexes grow and are cut together.
   'src/log/segment.ts': 430,
   // The driver's every verb, each a few lines.
   'src/replication/replica.ts': 410,
   'src/control/control-plane.ts': 430,
-  'src/partition/partition.ts': 450,
   // Composes what a shard's partitions share.
   'src/partition/shard.ts': 410,
 };

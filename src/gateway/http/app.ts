@@ -15,6 +15,7 @@ import type { HttpApp } from './http-door.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 import { nodeRoutes } from './routes/node.js';
 import { recordRoutes } from './routes/records.js';
+import { streamRoutes } from './routes/stream.js';
 import { topicRoutes } from './routes/topics.js';
 
 /** A topic's name of 249 characters, each percent-encoded. */
@@ -68,6 +69,7 @@ function routes(app: FastifyInstance, context: HttpContext): void {
   nodeRoutes(app, context);
   topicRoutes(app, context);
   recordRoutes(app, context);
+  streamRoutes(app, context);
 }
 
 /**

@@ -2,7 +2,8 @@
  * Every error that HTTP answers: a status, a stable code and a sentence, as RFC 9457 writes them.
  * The one place where the rooms' errors become HTTP's.
  */
-import type { PartitionError } from '../../partition/access.js';
+import type { Offset } from '../../base/units.js';
+import type { Extent, PartitionError } from '../../partition/access.js';
 
 /** Thrown by handlers of the HTTP door, and only by them. */
 export class Problem extends Error {
@@ -57,6 +58,14 @@ export function partitionProblem(
   const [status, sentence] = PARTITION_PROBLEMS[error];
   const text = message === null ? sentence : `${sentence}: ${message}`;
   return new Problem(status, error, text, details);
+}
+
+/** Names the range that could have been asked for. */
+export function outOfRange({ logStartOffset, highWatermark }: Extent, offset: Offset): Problem {
+  const kept = `${logStartOffset} up to, not including, ${highWatermark}`;
+  const range = `it has ${kept}; ${offset} was asked for`;
+  const details = { logStartOffset, highWatermark };
+  return partitionProblem('OFFSET_OUT_OF_RANGE', range, details);
 }
 
 export function badRequest(message: string): Problem {

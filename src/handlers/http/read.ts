@@ -4,7 +4,7 @@
  */
 import type { MonotonicMs, Offset } from '../../base/units.js';
 import type { GroupKey } from '../../base/group.js';
-import type { FetchOutcome, OffsetAnswer, OffsetQuestion } from '../../partition/access.js';
+import type { Extent, FetchOutcome, OffsetAnswer, OffsetQuestion } from '../../partition/access.js';
 import {
   BATCH_HEADER_BYTES,
   CODEC_MASK,
@@ -15,7 +15,7 @@ import {
 import { iterateRecords, type LogRecord } from '../../records/records.js';
 import type { HttpContext } from './context.js';
 import { untilLed } from './leader-retry.js';
-import { partitionProblem } from './problem.js';
+import { outOfRange, partitionProblem } from './problem.js';
 
 export type ReadQuery = {
   readonly offset: Offset | 'earliest' | 'latest';
@@ -34,6 +34,8 @@ export type ReadResult = {
 
 /** Bytes of the log that one answer is made of, but for a batch that is larger by itself. */
 const READ_BYTES_MAX = 1 << 20;
+/** A waiting reader looks at least so often, whatever it was told. */
+const LOOK_MS_MAX = 30_000;
 /** How long an election may keep a reader. */
 const LEADER_MS_MAX = 5_000;
 
@@ -91,17 +93,14 @@ async function fetchFrom(
   });
   if (outcome.error === null) return outcome;
   if (outcome.error !== 'OFFSET_OUT_OF_RANGE') throw partitionProblem(outcome.error, null);
-  const { offset: end } = await askOffset(context, group, { kind: 'latest' });
-  const { offset: start } = await askOffset(context, group, { kind: 'earliest' });
-  const range = `it has ${start} up to, not including, ${end}; ${offset} was asked for`;
-  throw partitionProblem('OFFSET_OUT_OF_RANGE', range, {
-    logStartOffset: start,
-    highWatermark: end,
+  const extent = await new Promise<Extent>((done) => {
+    context.leader(group).extent({ offset, endOffset: null }, done);
   });
+  throw outOfRange(extent, offset);
 }
 
 /** Until the high watermark passes `offset`, the time is over or the client has gone. */
-function newsOf(
+export function newsOf(
   context: HttpContext,
   group: GroupKey,
   offset: Offset,
@@ -116,7 +115,8 @@ function newsOf(
       cancel();
       resolve();
     };
-    const timer = setTimeout(end, Math.max(0, deadlineMs - context.clock.monotonicMs()));
+    const leftMs = Math.min(deadlineMs - context.clock.monotonicMs(), LOOK_MS_MAX);
+    const timer = setTimeout(end, Math.max(0, leftMs));
     cancel = context.leader(group).onAdvance(offset, end);
     gone.addEventListener('abort', end, { once: true });
   });

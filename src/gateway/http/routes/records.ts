@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
-import type { Offset } from '../../../base/units.js';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import { produceRecords, type ProduceResult } from '../../../handlers/http/produce.js';
 import { badRequest } from '../../../handlers/http/problem.js';
@@ -14,6 +13,7 @@ import {
 } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, linesOf, mediaTypeOf, parseJson } from '../body.js';
+import { OFFSET, offsetOf, PartitionParams, TopicParams } from '../parameters.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 
 const NDJSON = 'application/x-ndjson';
@@ -23,11 +23,6 @@ const READ_RECORDS_DEFAULT = 500;
 
 const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const;
 
-const TopicParams = Type.Object({ topic: Type.String() });
-const PartitionParams = Type.Object({
-  topic: Type.String(),
-  partition: Type.Integer({ minimum: 0 }),
-});
 const ProduceQuery = Type.Object(
   {
     partition: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -39,12 +34,7 @@ const ProduceQuery = Type.Object(
 );
 const ReadQuery = Type.Object(
   {
-    offset: Type.Optional(
-      Type.String({
-        pattern: '^(earliest|latest|[0-9]{1,16})$',
-        description: 'must be earliest, latest or an offset from 0 on',
-      }),
-    ),
+    offset: Type.Optional(OFFSET),
     max: Type.Optional(Type.Integer({ minimum: 1, maximum: HTTP_RECORDS_MAX })),
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: HTTP_WAIT_MS_MAX })),
   },
@@ -76,15 +66,11 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
       const { offset = 'earliest', max = READ_RECORDS_DEFAULT, wait = 0 } = query;
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const asked = { offset: startOf(offset), max, waitMs: wait };
+      const asked = { offset: offsetOf(offset), max, waitMs: wait };
       const found = await readRecords(context, group, asked, gone.signal);
       return sendRecords(request, reply, found);
     },
   );
-}
-
-function startOf(offset: string): Offset | 'earliest' | 'latest' {
-  return offset === 'earliest' || offset === 'latest' ? offset : Number(offset);
 }
 
 /** Which records a body holds: lines of JSON, an array of JSON, or one record of any bytes. */

@@ -1,6 +1,6 @@
 /** Topics: list, describe, create, delete. The shapes are those of the known REST proxies' v2. */
 import type { FastifyInstance } from 'fastify';
-import Type, { type Static } from 'typebox';
+import type { Static } from 'typebox';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import {
   createTopic,
@@ -10,9 +10,7 @@ import {
 } from '../../../handlers/http/topic-admin.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { jsonBody } from '../body.js';
-
-const TopicParams = Type.Object({ topic: Type.String() });
-const PartitionParams = Type.Object({ topic: Type.String(), partition: Type.Integer() });
+import { PartitionParams, TopicParams } from '../parameters.js';
 
 export function topicRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get('/topics', () =>
