@@ -208,6 +208,16 @@ Napi::Value SetNumber(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value SetRaw(const Napi::CallbackInfo& info) {
+  Args args(info);
+  SocketLayer* layer = LayerOf(&args);
+  const ConnectionId id = args.Uint32(1);
+  if (!args.ok() || layer == nullptr) return info.Env().Undefined();
+  const int error = layer->SetRaw(id);
+  if (error != 0) ThrowErrno(info.Env(), -error, "setRaw");
+  return info.Env().Undefined();
+}
+
 Napi::Value SetReading(const Napi::CallbackInfo& info) {
   Args args(info);
   SocketLayer* layer = LayerOf(&args);
@@ -296,6 +306,7 @@ void RegisterSockets(Napi::Env env, Napi::Object exports) {
   Export<SetNumber<&SocketLayer::SetFrameBytesMax, 1>>(env, exports, "socketsSetFrameBytesMax");
   Export<SetNumber<&SocketLayer::SetFrameDeadline, 0>>(env, exports, "socketsSetFrameDeadline");
   Export<SetNumber<&SocketLayer::SetSendBuffer, 1>>(env, exports, "socketsSetSendBuffer");
+  Export<SetRaw>(env, exports, "socketsSetRaw");
   Export<SetReading>(env, exports, "socketsSetReading");
   Export<RemoteAddress>(env, exports, "socketsRemoteAddress");
   Export<CloseConnection>(env, exports, "socketsClose");

@@ -10,6 +10,12 @@ namespace lograft {
 
 int32_t FrameReader::promised() const { return ReadI32(header_); }
 
+bool FrameReader::SetRaw() {
+  if (has_read_ && !is_raw_) return false;
+  is_raw_ = true;
+  return true;
+}
+
 size_t FrameReader::PlanRead(uint8_t* slab, size_t fill, size_t size, size_t budget,
                              iovec* parts) {
   const size_t room = size - fill;
@@ -33,6 +39,7 @@ size_t FrameReader::PlanRead(uint8_t* slab, size_t fill, size_t size, size_t bud
 }
 
 Span FrameReader::CommitRead(uint8_t* slab, size_t fill, size_t got) {
+  has_read_ = true;
   const Plan plan = std::exchange(plan_, Plan::kPlain);
   if (plan == Plan::kPlain) return {fill, fill + got};
   if (plan == Plan::kIntoCarry) {
@@ -52,6 +59,12 @@ Span FrameReader::CommitRead(uint8_t* slab, size_t fill, size_t got) {
 }
 
 FrameResult FrameReader::Next(const uint8_t* slab, Span* span, Frame* frame) {
+  if (is_raw_) {
+    if (span->begin == span->end) return FrameResult::kNeedMore;
+    *frame = {span->begin, span->end - span->begin};
+    span->begin = span->end;
+    return FrameResult::kFrame;
+  }
   if (!IsInBody()) {
     const FrameResult result = ReadHeader(slab, span);
     if (result != FrameResult::kFrame) return result;

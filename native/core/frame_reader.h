@@ -10,6 +10,8 @@
 // the frame fits the slab, the next read goes to the place where its rest would lie, and only if it
 // completes the frame is the carried part put in front. A frame larger than half the slab is
 // completed in the carry buffer and handed out from there.
+//
+// A *raw* reader cuts nothing: each span is one frame, as it was read, and nothing is carried.
 #pragma once
 
 #include <sys/uio.h>
@@ -51,6 +53,10 @@ class FrameReader {
   void set_frame_bytes_max(uint32_t bytes) { frame_bytes_max_ = bytes; }
   uint32_t frame_bytes_max() const { return frame_bytes_max_; }
 
+  // Bytes are handed out as they come from here on. False: too late, some were taken for frames.
+  bool SetRaw();
+  bool is_raw() const { return is_raw_; }
+
   // Whether part of a frame has arrived, the rest not.
   bool HasBegun() const { return header_have_ > 0; }
 
@@ -83,6 +89,8 @@ class FrameReader {
   void Reset();
 
   uint32_t frame_bytes_max_ = 0;
+  bool is_raw_ = false;
+  bool has_read_ = false;  // a read was committed: frames are being cut, unless raw
   uint8_t header_[kHeaderBytes] = {};
   size_t header_have_ = 0;
   CarryBuffer carry_;  // the part of the body that has arrived

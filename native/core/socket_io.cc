@@ -200,6 +200,11 @@ void SocketLayer::SetFrameBytesMax(ConnectionId id, uint32_t bytes) {
   if (c != nullptr) c->reader.set_frame_bytes_max(bytes);
 }
 
+int SocketLayer::SetRaw(ConnectionId id) {
+  Connection* c = Find(id);
+  return c == nullptr || c->reader.SetRaw() ? 0 : -EBUSY;
+}
+
 void SocketLayer::MarkDirty(Connection* c) {
   if (c->is_dirty) return;
   c->is_dirty = true;

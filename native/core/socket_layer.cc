@@ -190,7 +190,7 @@ int SocketLayer::CopyLeftover(ConnectionId id, int event_index, std::vector<uint
     const uint8_t header[4] = {static_cast<uint8_t>(length >> 24),
                                static_cast<uint8_t>(length >> 16),
                                static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length)};
-    append(header, sizeof header);
+    if (!c->reader.is_raw()) append(header, sizeof header);
     if (!is_own) {
       append(options_.slab + event[2], length);
       continue;

@@ -116,6 +116,9 @@ class SocketLayer {
   size_t OutboundBytes(ConnectionId id) const;
 
   void SetFrameBytesMax(ConnectionId id, uint32_t bytes);
+  // From here on each span that is read is one frame event. 0, or -EBUSY: bytes were already taken
+  // for frames.
+  int SetRaw(ConnectionId id);
   void SetFrameDeadline(ConnectionId id, uint32_t ms);
   void SetSendBuffer(ConnectionId id, uint32_t bytes);
   void SetReading(ConnectionId id, bool is_reading);

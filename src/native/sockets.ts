@@ -1,6 +1,7 @@
 /**
- * Plain TCP connections of one event loop, owned by native code from accept to close. Both of our
- * protocols are frames (int32 big-endian length, then the body), so one framer serves them.
+ * Plain TCP connections of one event loop, owned by native code from accept to close. Kafka's and
+ * the peers' protocols are frames (int32 big-endian length, then the body), so one framer serves
+ * both; a raw connection (HTTP) is not cut.
  * Promise: TypeScript is entered once per loop turn with all frames of it, everything written
  * meanwhile leaves in one gathered write per connection, and no peer can make memory grow faster
  * than its bytes arrive. Owner's thread only. How a turn runs: `native/core/socket_layer.h`.
@@ -35,7 +36,8 @@ export type ConnectionId = number & { readonly unit?: 'connectionId' };
 export type SocketHandler = {
   /**
    * `bytes.subarray(start, start + length)` is the body, valid ONLY until the call returns. Frames
-   * larger than half the slab come in a buffer of their own.
+   * larger than half the slab come in a buffer of their own. Of a raw connection: what one read
+   * brought, at least a byte and at most half the slab, always in the slab.
    */
   onFrame(connId: ConnectionId, bytes: Buffer, start: number, length: number): void;
   /** Once after the events of a turn: the batching point. What is written here still leaves now. */
@@ -154,7 +156,8 @@ export class SocketLayer {
   }
 
   /**
-   * Gives a connection away: its socket, and what was read of it behind the frame being handled.
+   * Gives a connection away: its socket, and what was read of it behind the frame being handled
+   * (of a raw one: behind the piece being handled), byte for byte as the peer sent it.
    * Throws EBUSY while something is queued outbound, ENOTCONN when the connection has ended.
    */
   detach(connId: ConnectionId): { fd: number; leftover: Buffer } {
@@ -181,6 +184,16 @@ export class SocketLayer {
   /** Everything not yet taken by the kernel, file ranges included. 0 when the peer has gone. */
   outboundBytes(connId: ConnectionId): number {
     return native.socketsOutboundBytes(this.#handle, connId);
+  }
+
+  /**
+   * From here on this connection's bytes are not cut into frames: `onFrame` gets whatever a read
+   * brought, so neither the frame bound nor the frame deadline concerns it; how long a request may
+   * take, and how much of it to keep, is the handler's. Call it before any byte was looked at:
+   * right after `adopt` (also with leftover) or `connect`, or in `onOpened`. Later it throws EBUSY.
+   */
+  setRaw(connId: ConnectionId): void {
+    native.socketsSetRaw(this.#handle, connId);
   }
 
   setFrameBytesMax(connId: ConnectionId, bytes: number): void {

@@ -85,10 +85,11 @@ function varints(prng: Prng): Buffer {
   return Buffer.concat([Buffer.of(count), someBytes(prng, count), Buffer.from(numbers)]);
 }
 
-/** slab u8 | limit u8 | reads u8 | that many read sizes | commands */
+/** slab u8 (0x80: one is raw) | limit u8 | reads u8 | that many read sizes | commands */
 function frames(prng: Prng): Buffer {
   const reads = prng.int(0, 20);
-  const head = Buffer.of(prng.int(0, 5), prng.int(8, 24), reads);
+  const slab = prng.int(0, 5) | (prng.chance(0.25) ? 0x80 : 0);
+  const head = Buffer.of(slab, prng.int(8, 24), reads);
   return Buffer.concat([head, someBytes(prng, reads), someBytes(prng, prng.int(2, 40))]);
 }
 

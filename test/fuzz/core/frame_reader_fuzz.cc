@@ -1,6 +1,7 @@
 // FrameReaders of two connections in one slab. The input says what each connection sends (frames
 // of any length, or raw headers) and how many bytes each read gets; a simple parser of the whole
-// stream says what must come out: these frames, in this order, then this verdict.
+// stream says what must come out: these frames, in this order, then this verdict. The highest bit
+// of `slab` makes the second connection raw: all its bytes come out at once, none is refused.
 //
 //   input: slab u8 | limit u8 | reads u8 | that many read sizes | commands for both streams
 #include "../../../native/core/frame_reader.h"
@@ -25,6 +26,8 @@ class Connection {
     reader_.set_frame_bytes_max(limit);
     stream_.reserve(kStreamBytesMax);
   }
+
+  void SetRaw() { CHECK(reader_.SetRaw()); }
 
   void AddFrame(size_t length) {
     uint8_t header[4];
@@ -97,6 +100,7 @@ class Connection {
 
   // What the definition says of the bytes behind the last frame, as far as they were sent.
   FrameResult Verdict() const {
+    if (reader_.is_raw()) return sent_ > taken_ ? FrameResult::kFrame : FrameResult::kNeedMore;
     if (sent_ - taken_ < 4) return FrameResult::kNeedMore;
     const int32_t promised = ReadI32(stream_.data() + taken_);
     if (promised < 0) return FrameResult::kNegative;
@@ -108,9 +112,10 @@ class Connection {
 
   void Expect(const uint8_t* bytes, size_t length) {
     CHECK(Verdict() == FrameResult::kFrame);
-    CHECK(length == ReadU32(stream_.data() + taken_));
-    CHECK(std::memcmp(bytes, stream_.data() + taken_ + 4, length) == 0);
-    taken_ += 4 + length;
+    const size_t header = reader_.is_raw() ? 0 : 4;
+    CHECK(length == (header == 0 ? sent_ - taken_ : ReadU32(stream_.data() + taken_)));
+    CHECK(std::memcmp(bytes, stream_.data() + taken_ + header, length) == 0);
+    taken_ += header + length;
   }
 
   // A connection can be handed over at any time: what is held is what was not taken.
@@ -155,12 +160,14 @@ void AddCommand(Input* in, Connection* to) {
 
 void FuzzFrameReader(Input in) {
   BufferPool pool;
-  std::vector<uint8_t> slab(size_t{256} << (in.U8() % 5));
+  const uint8_t shape = in.U8();
+  std::vector<uint8_t> slab(size_t{256} << (shape % 5));
   const uint32_t limit = uint32_t{1} << (in.U8() % 24);
   const size_t reads = in.U8() % 64;
   const uint8_t* sizes = in.data();
   const size_t sizes_count = in.Skip(reads);
   Connection connections[kReadersCount] = {{&pool, limit}, {&pool, limit}};
+  if ((shape & 0x80) != 0) connections[1].SetRaw();
   size_t total = 0;
   for (size_t i = 0; !in.IsAtEnd() && total < kStreamBytesMax; i++) {
     AddCommand(&in, &connections[i % kReadersCount]);

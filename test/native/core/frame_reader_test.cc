@@ -1,5 +1,6 @@
 // FrameReader with several connections in one small slab: whatever the sizes of slab, reads and
 // frames, exactly the frames that were sent come out, and memory follows the bytes that arrived.
+// One of them is raw: its bytes come out as they came in, whatever they would mean as frames.
 #include <cstring>
 #include <deque>
 
@@ -16,6 +17,8 @@ struct Sender {
   std::vector<uint8_t> stream;
   std::deque<std::vector<uint8_t>> expected;
   size_t sent = 0;
+  bool is_raw = false;
+  size_t taken = 0;  // raw: bytes that came out
 };
 
 Sender MakeSender(Random* random, size_t slab_bytes) {
@@ -47,6 +50,12 @@ size_t Receive(Random* random, Sender* sender, const iovec* parts, size_t count)
 }
 
 void Expect(Sender* sender, const uint8_t* bytes, size_t length) {
+  if (sender->is_raw) {
+    CHECK(length > 0 && sender->taken + length <= sender->sent);
+    CHECK(std::memcmp(bytes, sender->stream.data() + sender->taken, length) == 0);
+    sender->taken += length;
+    return;
+  }
   CHECK(!sender->expected.empty());
   const std::vector<uint8_t>& body = sender->expected.front();
   CHECK_EQUAL(length, body.size());
@@ -70,6 +79,10 @@ void TakeFrames(BufferPool* pool, FrameReader* reader, const std::vector<uint8_t
     } else {
       CHECK(result == FrameResult::kNeedMore);
       CHECK_EQUAL(span.end - span.begin, 0);
+      if (!sender->is_raw) return;
+      CHECK_EQUAL(sender->taken, sender->sent);
+      CHECK_EQUAL(reader->HeldBytes(), 0);
+      CHECK(!reader->HasBegun());
       return;
     }
   }
@@ -86,6 +99,8 @@ void TestRandomStreams(uint64_t seed, size_t slab_bytes) {
     readers.emplace_back(&pool);
     readers.back().set_frame_bytes_max(kFrameBytesMax);
   }
+  senders[1].is_raw = true;
+  CHECK(readers[1].SetRaw());
   struct Pending {
     size_t who;
     Span span;
@@ -113,7 +128,11 @@ void TestRandomStreams(uint64_t seed, size_t slab_bytes) {
       TakeFrames(&pool, &readers[p.who], slab, p.span, &senders[p.who]);
     }
   }
-  for (const Sender& sender : senders) CHECK(sender.expected.empty());
+  for (const Sender& sender : senders) {
+    CHECK(sender.is_raw ? sender.taken == sender.stream.size() : sender.expected.empty());
+  }
+  CHECK(readers[1].SetRaw());   // again: nothing happens
+  CHECK(!readers[0].SetRaw());  // too late
 }
 
 FrameResult FirstVerdict(int32_t promised) {
