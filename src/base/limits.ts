@@ -45,6 +45,10 @@ export const HTTP_BODY_BYTES_MAX = 16 * MiB;
 /** Headers of one HTTP request. */
 export const HTTP_HEADER_BYTES_MAX = 16 * KiB;
 
+/** Head of a request that a shard serves itself; a longer one is left to Node's own parser. */
+export const HTTP_HEAD_BYTES_MAX = 8 * KiB;
+export const HTTP_HEAD_HEADERS_MAX = 64;
+
 /** How long the headers, and all of an HTTP request, may take to arrive. */
 export const HTTP_HEADERS_MS_MAX = 10_000;
 export const HTTP_REQUEST_MS_MAX = 60_000;

@@ -4,6 +4,7 @@ import { type FuzzTarget, target } from './fuzz-target.js';
 import { CODEC_TARGETS } from './targets/codecs.js';
 import { CONTROL_TARGETS } from './targets/control.js';
 import { GROUP_TARGETS } from './targets/groups.js';
+import { HTTP_TARGETS } from './targets/http.js';
 import { LOG_TARGETS } from './targets/log-files.js';
 import { FOLDER_TARGETS } from './targets/log-folders.js';
 import { MODEL_TARGETS } from './targets/models.js';
@@ -16,6 +17,7 @@ import { SMALL_FILE_TARGETS } from './targets/small-files.js';
 export const TARGETS: readonly FuzzTarget[] = [
   ...PROTOCOL_TARGETS,
   ...PEER_TARGETS,
+  ...HTTP_TARGETS,
   ...RAFT_TARGETS,
   ...RECORD_TARGETS,
   ...LOG_TARGETS,
