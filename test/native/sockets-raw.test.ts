@@ -4,6 +4,8 @@
  */
 import { Prng } from '#src/base/prng.js';
 import type { ConnectionId, SocketHandler, SocketLayerOptions } from '#src/native/sockets.js';
+import { createServer } from 'node:http';
+import { Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { testWith } from '../support/requires.js';
@@ -120,6 +122,39 @@ test('handoff listeners of one layer are told apart', () =>
       peer.end();
     }
     await soon('closed', () => worker.closed.length === 4);
+  }));
+
+test('given to an HTTP server of Node in the middle of a request, also by a half-closed peer', () =>
+  withLayers(async (open) => {
+    const web = createServer((incoming, response) => {
+      incoming.on('data', (chunk) => response.write(chunk));
+      incoming.on('end', () => response.end('|'));
+    });
+    const server = rawServer(open, {
+      onFrame: (id, bytes, start, length) => {
+        const seen = Buffer.from(bytes.subarray(start, start + length));
+        const { fd, leftover } = server.layer.detach(id);
+        const socket = new Socket({ fd, readable: true, writable: true });
+        socket.unshift(Buffer.concat([seen, leftover]));
+        web.emit('connection', socket);
+        socket.resume();
+      },
+    });
+    const port = server.listen();
+    const head =
+      'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n';
+    const body = 'z'.repeat(100_000);
+    for (const isHalfClosed of [false, true]) {
+      const peer = await Peer.open(port);
+      peer.send(Buffer.from(head + body));
+      if (isHalfClosed) peer.socket.end();
+      await soon('the answer', () => peer.isEnded);
+      const answered = peer.received.toString();
+      assert.match(answered, /^HTTP\/1.1 200 OK/);
+      assert.is(answered.split('z').length - 1, body.length);
+      peer.end();
+    }
+    assert.is(server.closed.length, 0);
   }));
 
 test('the outbound bound stops the reading, and draining resumes it', () =>
