@@ -19,7 +19,6 @@ import {
   IMPORT_LAW,
   LONG_FILES,
   MAY_IMPORT_FS,
-  NOT_USED_YET,
   PURE,
   PURE_MODULES,
   TOP_LEVEL,
@@ -179,11 +178,8 @@ test('every file is used', () => {
   none(
     sources
       .filter((file) => !(isSupport(file) ? fromAnywhere : fromProduct).has(file.path))
-      .filter((file) => !NOT_USED_YET.has(file.path))
       .map((file) => `${file.path}: nothing that ${isSupport(file) ? 'runs' : 'ships'} imports it`),
   );
-  const used = [...NOT_USED_YET].filter((path) => fromProduct.has(path));
-  none(used.map((path) => `${path}: is used; take it out of NOT_USED_YET`));
 });
 
 test('every suite is run', () => {

@@ -61,3 +61,15 @@ export const HTTP_RECORDS_MAX = 10_000;
 
 /** Longest wait of an HTTP long poll. */
 export const HTTP_WAIT_MS_MAX = 30_000;
+
+/** Body of a request that a shard answers itself; a larger one goes to the framework. */
+export const HTTP_HOT_BODY_BYTES_MAX = 1 * MiB;
+
+/** Records of one loop turn that become one batch have this many bytes, or are one. */
+export const HTTP_TURN_BATCH_BYTES_MAX = 512 * KiB;
+
+/** Bytes of a stream that wait in the socket layer: file ranges, which take no memory. */
+export const HTTP_STREAM_AHEAD_BYTES = 12 * MiB;
+
+/** A stream whose client takes nothing for so long is ended. */
+export const HTTP_STREAM_STALL_MS_MAX = 60_000;

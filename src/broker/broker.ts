@@ -24,7 +24,7 @@ import { createLogger, type Logger } from '../observability/logger.js';
 import { isForwardMessage } from '../partition/forward-messages.js';
 import type { Forwarding } from '../partition/forwarding.js';
 import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
-import { DEFAULT_PEER_KNOBS, PeerLinks } from '../replication/peer-links.js';
+import { DEFAULT_PEER_KNOBS, type PeerAddress, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
 import { decide, parseTransfer } from './decisions.js';
 import { DiskRoom, isDiskRoomMessage } from './disk-room.js';
@@ -55,16 +55,9 @@ export type RunningBroker = {
  */
 export async function startBroker(config: BrokerConfig): Promise<RunningBroker> {
   const directory = openNodeDirectory(config.nodeDir);
-  const { host, httpPort } = config.node;
-  const { settings } = config.cluster;
-  const logger = createLogger({ node: config.nodeId }, settings['log.level']);
-  const connectionsMax = settings['max.connections'];
-  const door = new HttpDoor({ host, port: httpPort, connectionsMax, logger });
   try {
-    await door.listen();
-    return new Broker(config, directory, door, logger);
+    return new Broker(config, directory);
   } catch (error) {
-    await door.close();
     // No partition was opened yet: what was closed cleanly still is.
     if (directory.isCleanStop) directory.markClean();
     directory.release();
@@ -100,14 +93,14 @@ class Broker implements RunningBroker {
   readonly #ticker: NodeJS.Timeout;
   #metadata: MetadataGroup | null = null;
 
-  constructor(config: BrokerConfig, directory: NodeDirectory, http: HttpDoor, logger: Logger) {
+  constructor(config: BrokerConfig, directory: NodeDirectory) {
     this.#config = config;
-    this.#logger = logger;
-    this.#http = http;
     this.#directory = directory;
     const { nodeId, nodeDir, cluster, node } = config;
     const shards = cluster.settings['num.shards'];
     const knobs = replicationKnobs(cluster.settings);
+    this.#logger = createLogger({ node: nodeId }, cluster.settings['log.level']);
+    this.#http = new HttpDoor(cluster.settings['max.connections'], this.#logger);
     this.#meta = takeIdentity(this.#disk, config);
     this.#turn = new TurnLoop({
       clock: systemClock,
@@ -131,6 +124,7 @@ class Broker implements RunningBroker {
     this.#door = this.#makeDoor(shards);
     this.#door.listenForPeers(node);
     this.#door.listenForClients(node);
+    this.#door.listenForHttp(node);
     this.#settleWals(shards);
     this.#shards = this.#startShards(shards);
     this.#forwarding = this.#serveHttp();
@@ -164,14 +158,7 @@ class Broker implements RunningBroker {
       send: (to, message) => this.#links.sendControl(to, message),
       onDecided: (state) => this.#onFounded(state),
     });
-    const peers = cluster.nodes
-      .filter(({ id }) => id !== nodeId)
-      .map(({ id, advertisedHost, peerPort }) => ({
-        nodeId: id,
-        host: advertisedHost,
-        port: peerPort,
-        shards,
-      }));
+    const peers = this.#peers(shards);
     this.#links.setPeers(peers);
     this.#tellAll('peers', peers);
     this.#founding.start();
@@ -224,7 +211,7 @@ class Broker implements RunningBroker {
         if (this.#links.owns(connId)) this.#links.onOpened(connId);
         else this.#door.peers.onOpened(connId);
       },
-      onAccepted: (fd) => this.#door.onAccepted(fd),
+      onAccepted: (fd, listenerId) => this.#door.onAccepted(fd, listenerId),
       onClosed: (connId, reason) => {
         this.#door.peers.onClosed(connId);
         this.#links.onClosed(connId, reason);
@@ -297,12 +284,25 @@ class Broker implements RunningBroker {
       shards,
       self: () => this.#hello(),
       clientToShard: (shard, fd) => this.#tellShard(shard, 'client', { fd }),
+      httpToShard: (shard, fd) => this.#tellShard(shard, 'http-client', { fd }),
       peerToShard: (shard, fd, greeting, leftover) => {
         this.#tellShard(shard, 'peer', { fd, greeting, leftover });
       },
       peerToMain: (connId, greeting) => this.#links.accept(connId, greeting),
       onPeerRefused: ({ nodeId }, reason) => this.#onRefused(nodeId, reason),
     });
+  }
+
+  #peers(shards: number): PeerAddress[] {
+    const { cluster, nodeId } = this.#config;
+    return cluster.nodes
+      .filter(({ id }) => id !== nodeId)
+      .map(({ id, advertisedHost, peerPort }) => ({
+        nodeId: id,
+        host: advertisedHost,
+        port: peerPort,
+        shards,
+      }));
   }
 
   #serveHttp(): Forwarding {
@@ -362,6 +362,7 @@ class Broker implements RunningBroker {
     for (const link of pool.links) {
       const on = <N extends keyof MainNotices>(name: N, take: (n: MainNotices[N]) => void): void =>
         link.onNotice(name, (payload) => take(payload as MainNotices[N]));
+      on('http-client', ({ fd, unread }) => this.#http.adopt(fd, unread));
       on('leadership', (facts) => this.#control?.announceLeaders(facts));
       on('reconciled', ({ shard, offset, unopened }) => {
         this.#control?.setReconciled(this.#readiness.shardFollowed(shard, offset, unopened));

@@ -30,7 +30,6 @@ export type NodeConfig = {
   readonly host: string;
   readonly kafkaPort: number;
   readonly peerPort: number;
-  /** Reserved for the HTTP door. */
   readonly httpPort: number;
   /** What clients and peers connect to; never a wildcard address. */
   readonly advertisedHost: string;

@@ -1,7 +1,7 @@
 /**
- * Where connections arrive. The main thread listens on both ports of the node: client sockets go to
- * the shards in turn; a peer's socket is read until its hello names a thread, and goes there with
- * what was read behind it. Main thread.
+ * Where connections arrive. The main thread listens on the ports of the node: sockets of Kafka's
+ * and of HTTP's clients go to the shards in turn; a peer's socket is read until its hello names a
+ * thread, and goes there with what was read behind it. Main thread.
  */
 import { LograftError } from '../base/errors.js';
 import type { ConnectionId, SocketLayer } from '../native/sockets.js';
@@ -28,6 +28,7 @@ export type FrontDoorOptions = {
   /** This node as it is now. */
   readonly self: () => PeerHello;
   readonly clientToShard: (shard: number, fd: number) => void;
+  readonly httpToShard: (shard: number, fd: number) => void;
   readonly peerToShard: (
     shard: number,
     fd: number,
@@ -43,6 +44,7 @@ export class FrontDoor {
   readonly #options: FrontDoorOptions;
   readonly peers: PeerDoor;
   #clientListener = -1;
+  #httpListener = -1;
   #peerListener = -1;
   #nextShard = 0;
   #backoffs = 0;
@@ -70,9 +72,14 @@ export class FrontDoor {
     this.#clientListener = this.#listen(host, kafkaPort, 'handoff', 'Kafka port');
   }
 
-  onAccepted(fd: number): void {
-    const { shards, clientToShard } = this.#options;
-    clientToShard(this.#nextShard, fd);
+  listenForHttp({ host, httpPort }: NodeConfig): void {
+    this.#httpListener = this.#listen(host, httpPort, 'handoff', 'HTTP port');
+  }
+
+  onAccepted(fd: number, listenerId: number): void {
+    const { shards, clientToShard, httpToShard } = this.#options;
+    const isHttp = listenerId === this.#httpListener;
+    (isHttp ? httpToShard : clientToShard)(this.#nextShard, fd);
     this.#nextShard = (this.#nextShard + 1) % shards;
   }
 
@@ -97,8 +104,10 @@ export class FrontDoor {
   close(): void {
     const { sockets } = this.#options;
     if (this.#clientListener >= 0) sockets.unlisten(this.#clientListener);
+    if (this.#httpListener >= 0) sockets.unlisten(this.#httpListener);
     if (this.#peerListener >= 0) sockets.unlisten(this.#peerListener);
     this.#clientListener = -1;
+    this.#httpListener = -1;
     this.#peerListener = -1;
   }
 

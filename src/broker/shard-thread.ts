@@ -11,6 +11,7 @@ import { PEER_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import { Prng } from '../base/prng.js';
 import type { NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
+import { HotDoor } from '../gateway/http/hot/hot-door.js';
 import { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
 import { GroupHost } from '../groups/group-host.js';
 import type { HandlerContext } from '../handlers/context.js';
@@ -20,6 +21,7 @@ import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
+import { TurnBatches } from '../handlers/http/turn-batches.js';
 import { PartitionRouter } from '../partition/router.js';
 import { Shard } from '../partition/shard.js';
 import { ThreadLink } from '../partition/thread-link.js';
@@ -53,6 +55,9 @@ class ShardThread {
   readonly #keeper: ReplicaKeeper;
   readonly #local: LocalReplicas;
   readonly #gateway: KafkaGateway;
+  readonly #batches: TurnBatches;
+  readonly #http: HotDoor;
+  readonly #router: PartitionRouter;
   readonly #reporter: LeadershipReporter;
   readonly #turn: TurnLoop;
   readonly #ticker: NodeJS.Timeout;
@@ -116,16 +121,14 @@ class ShardThread {
       keeper: this.#keeper,
       onTopicsDeleted: (names) => this.#groups.topicsDeleted(names),
     });
-    this.#gateway = new KafkaGateway({
-      sockets: this.#sockets,
-      context: this.#makeContext(others),
-      logger: this.#logger,
-      requestBytesMax: settings['socket.request.max.bytes'],
-      sendBufferBytes: settings['socket.send.buffer.bytes'],
-      frameMsMax: settings['socket.frame.timeout.ms'],
-      connectionsMax: Math.ceil(settings['max.connections'] / shards),
-      idleMsMax: settings['connections.max.idle.ms'],
+    this.#router = this.#makeRouter(others);
+    const handlers = this.#makeContext(others);
+    this.#gateway = this.#makeGateway(handlers);
+    this.#batches = new TurnBatches({
+      partition: (group) => this.#router.access(group),
+      checksum: recordChecksum,
     });
+    this.#http = this.#makeHttp(handlers);
     this.#listenToMain();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -137,18 +140,23 @@ class ShardThread {
       onFrame: (connId, bytes, start, length) => {
         this.#turn.begin();
         if (this.#gateway.owns(connId)) this.#gateway.onFrame(connId, bytes, start, length);
+        else if (this.#http.owns(connId)) this.#http.onBytes(connId, bytes, start, length);
         else this.#links.onFrame(connId, bytes, start, length);
       },
       onTurnEnd: () => this.#turn.end(),
       onOpened: (connId) => this.#links.onOpened(connId),
       onAccepted: () => {},
       onClosed: (connId, reason) => this.#onClosed(connId, reason),
-      onDrained: (connId) => this.#links.onDrained(connId),
+      onDrained: (connId) => {
+        if (this.#http.owns(connId)) this.#http.onDrained(connId);
+        else this.#links.onDrained(connId);
+      },
     };
   }
 
   #onClosed(connId: ConnectionId, reason: string): void {
     if (this.#gateway.owns(connId)) this.#gateway.onClosed(connId, reason);
+    else if (this.#http.owns(connId)) this.#http.onClosed(connId);
     else this.#links.onClosed(connId, reason);
   }
 
@@ -158,6 +166,7 @@ class ShardThread {
   }
 
   #drain(): void {
+    this.#batches.flush();
     this.#shard.turn();
     this.#links.flush();
     this.#reporter.flush();
@@ -178,6 +187,7 @@ class ShardThread {
     this.#keeper.tick(nowMs);
     for (const partition of this.#shard.partitions) this.#reporter.note(partition);
     this.#gateway.closeIdle();
+    this.#http.keepHouse();
   }
 
   // --- wiring --------------------------------------------------------------------------------
@@ -237,9 +247,36 @@ class ShardThread {
     });
   }
 
-  #makeContext(others: readonly (ThreadLink | null)[]): HandlerContext {
-    const { config } = this.#init;
-    const router = new PartitionRouter({
+  #makeGateway(context: HandlerContext): KafkaGateway {
+    const { settings } = this.#init.config.cluster;
+    return new KafkaGateway({
+      sockets: this.#sockets,
+      context,
+      logger: this.#logger,
+      requestBytesMax: settings['socket.request.max.bytes'],
+      sendBufferBytes: settings['socket.send.buffer.bytes'],
+      frameMsMax: settings['socket.frame.timeout.ms'],
+      connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
+      idleMsMax: settings['connections.max.idle.ms'],
+    });
+  }
+
+  #makeHttp(context: HandlerContext): HotDoor {
+    const { config, index } = this.#init;
+    const { settings } = config.cluster;
+    return new HotDoor({
+      sockets: this.#sockets,
+      context,
+      batches: this.#batches,
+      sendBufferBytes: settings['socket.send.buffer.bytes'],
+      connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
+      isHere: (group) => this.#router.ownerOf(group) === index,
+      handOver: (fd, unread) => this.#tell('http-client', { fd, unread }),
+    });
+  }
+
+  #makeRouter(others: readonly (ThreadLink | null)[]): PartitionRouter {
+    return new PartitionRouter({
       links: others,
       asker: this.#main,
       local: (group) => {
@@ -249,6 +286,11 @@ class ShardThread {
       },
       readRange,
     });
+  }
+
+  #makeContext(others: readonly (ThreadLink | null)[]): HandlerContext {
+    const { config } = this.#init;
+    const router = this.#router;
     const groups = new GroupRouter({
       host: this.#groups,
       image: () => this.#view.image,
@@ -276,6 +318,7 @@ class ShardThread {
     this.#on('cluster-id', (clusterId) => this.#links.setClusterId(clusterId));
     this.#on('peers', (peers) => this.#links.setPeers(peers));
     this.#on('client', ({ fd }) => this.#gateway.adopt(fd));
+    this.#on('http-client', ({ fd }) => this.#http.adopt(fd));
     this.#on('peer', ({ fd, greeting, leftover }) => this.#links.adopt(fd, greeting, leftover));
     this.#on('transfer', ({ topicId, partition, to }) => {
       this.#shard.find({ topicId, partition })?.replica.transferLeadership(to);
@@ -318,6 +361,7 @@ class ShardThread {
   async #close(): Promise<void> {
     clearInterval(this.#ticker);
     this.#gateway.pauseAll();
+    this.#http.pauseAll();
     this.#links.close();
     this.#shard.closeAll();
     this.#wal.closeCleanly();

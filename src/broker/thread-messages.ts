@@ -38,12 +38,15 @@ export type ShardNotices = {
   'low-disks': readonly NodeId[];
   peers: readonly PeerAddress[];
   client: { readonly fd: number };
+  'http-client': { readonly fd: number };
   peer: { readonly fd: number; readonly greeting: Greeting; readonly leftover: Uint8Array };
   transfer: { readonly topicId: TopicId; readonly partition: number; readonly to: NodeId };
 };
 
 /** shard → main, notices by name. */
 export type MainNotices = {
+  /** A connection for the framework, and what was read of it. */
+  'http-client': { readonly fd: number; readonly unread: Uint8Array };
   leadership: readonly LeaderFact[];
   /** Deletions committed below this offset are done on this shard's disk. */
   reconciled: {

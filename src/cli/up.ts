@@ -41,13 +41,17 @@ function announce(output: Output, plan: ReturnType<typeof planLaunch>): void {
   const bootstrap = plan.config.nodes
     .map((node) => formatAddress(node.advertisedHost, node.advertisedPort))
     .join(',');
+  const http = plan.config.nodes.map(
+    ({ advertisedHost, httpPort }) => `http://${formatAddress(advertisedHost, httpPort)}`,
+  );
   const nodes = plan.config.nodes.length;
   // From the start of this process, which is what the user waited for.
   const ms = Math.round(performance.now());
   output.result(
-    { nodes, bootstrap, ms, dataDir: plan.dataDir },
+    { nodes, bootstrap, http, ms, dataDir: plan.dataDir },
     `lograft started: ${nodes} nodes, bootstrap ${bootstrap}, ${ms} ms`,
   );
+  output.note(`HTTP on ${http.join(' ')}`);
 }
 
 /** Resolves when a signal came and everything has ended. A second signal does not wait. */

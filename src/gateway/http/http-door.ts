@@ -1,11 +1,10 @@
 /**
- * The HTTP port of a node. It listens at once and answers 503 until the node knows what it serves;
- * the framework behind it is loaded by the first request, so that nodes that nobody asks over HTTP
- * do not carry it. Main thread.
+ * HTTP by Node's own server and the framework, for connections that a shard does not serve itself.
+ * It answers 503 until the node knows what it serves; the framework is loaded by the first request,
+ * so that nodes that nobody asks do not carry it. Main thread.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import { LograftError } from '../../base/errors.js';
+import { Socket } from 'node:net';
 import {
   HTTP_HEADER_BYTES_MAX,
   HTTP_HEADERS_MS_MAX,
@@ -16,13 +15,6 @@ import type { HttpContext } from '../../handlers/http/context.js';
 import type { Logger } from '../../observability/logger.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 
-export type HttpDoorOptions = {
-  readonly host: string;
-  readonly port: number;
-  readonly connectionsMax: number;
-  readonly logger: Logger;
-};
-
 /** What {@link HttpDoor} needs of the application behind it. */
 export type HttpApp = {
   handle(request: IncomingMessage, response: ServerResponse): void;
@@ -30,13 +22,18 @@ export type HttpApp = {
 };
 
 export class HttpDoor {
-  readonly #options: HttpDoorOptions;
+  readonly #connectionsMax: number;
+  readonly #logger: Logger;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   #context: HttpContext | null = null;
   #app: Promise<HttpApp> | null = null;
+  #isClosing = false;
 
-  constructor(options: HttpDoorOptions) {
-    this.#options = options;
+  /** `connectionsMax`: max.connections */
+  constructor(connectionsMax: number, logger: Logger) {
+    this.#connectionsMax = connectionsMax;
+    this.#logger = logger;
     this.#server = createServer(
       {
         maxHeaderSize: HTTP_HEADER_BYTES_MAX,
@@ -48,19 +45,22 @@ export class HttpDoor {
       },
       (request, response) => void this.#onRequest(request, response),
     );
-    this.#server.maxConnections = options.connectionsMax;
     this.#server.on('clientError', (error, socket) => refuse(error, socket as Socket));
+    // It never listens, shards bring its connections; this is what starts its time-outs.
+    this.#server.emit('listening');
   }
 
-  /** @throws LograftError ADDRESS_IN_USE naming the port and the flag that moves it */
-  listen(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(listenError(cause, port)),
-      );
-      this.#server.listen({ host, port }, resolve);
-    });
+  /** A client's connection, and what was read of it; from here on it is Node's. */
+  adopt(fd: number, unread: Uint8Array): void {
+    const socket = new Socket({ fd, readable: true, writable: true });
+    if (this.#isClosing || this.#sockets.size >= this.#connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (unread.length > 0) socket.unshift(unread);
+    this.#server.emit('connection', socket);
   }
 
   /** From now on requests are answered. */
@@ -68,17 +68,17 @@ export class HttpDoor {
     this.#context = context;
   }
 
-  /** Takes no new connections; answers that are under way end, idle connections close. */
+  /** Answers that are under way end, idle connections close. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#isClosing = true;
+    this.#server.closeIdleConnections();
     const app = await this.#app;
     await app?.close();
-    this.#server.closeAllConnections();
-    await closed;
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { logger } = this.#options;
+    const logger = this.#logger;
     const context = this.#context;
     if (context === null) {
       const text = problemText(503, 'STARTING', 'this node is starting', {});
@@ -88,18 +88,6 @@ export class HttpDoor {
     this.#app ??= import('./app.js').then(({ makeApp }) => makeApp(context, logger));
     (await this.#app).handle(request, response);
   }
-}
-
-function listenError(cause: NodeJS.ErrnoException, port: number): LograftError {
-  if (cause.code === 'EADDRINUSE') {
-    return new LograftError(
-      'ADDRESS_IN_USE',
-      `port ${port} is in use (the HTTP port of this node)`,
-      'stop the process that listens there, or move all ports with --base-port',
-      { cause },
-    );
-  }
-  return new LograftError('CONFIG_INVALID', `cannot listen on port ${port}: ${cause.message}`);
 }
 
 /** Bytes that are no HTTP, or too much of it, before there is a request to answer. */

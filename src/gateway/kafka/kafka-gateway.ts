@@ -27,7 +27,7 @@ import { produceApi } from '../../protocol/messages/produce.js';
 import { CodecError } from '../../protocol/reader.js';
 import type { Api } from '../../protocol/schema.js';
 import type { Encoded } from '../../protocol/writer.js';
-import { ResponseQueue } from './response-queue.js';
+import { ResponseQueue } from '../response-queue.js';
 
 type Connection = {
   readonly id: ConnectionId;

@@ -2,7 +2,7 @@
  * State machines in random orders against naive models: idempotent producers, consumer groups,
  * retention, the order of a connection's answers.
  */
-import { ResponseQueue } from '#src/gateway/kafka/response-queue.js';
+import { ResponseQueue } from '#src/gateway/response-queue.js';
 import { proposeLogStart } from '#src/log/retention.js';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';

@@ -1,5 +1,5 @@
 /** Answers leave a connection in the order of its requests. */
-import { ResponseQueue } from '#src/gateway/kafka/response-queue.js';
+import { ResponseQueue } from '#src/gateway/response-queue.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 

@@ -1,0 +1,85 @@
+/** One client's connection at a shard: what is unread, and answers in the order of requests. */
+import type { MonotonicMs } from '../../../base/units.js';
+import type { ConnectionId, SocketLayer } from '../../../native/sockets.js';
+import { ResponseQueue } from '../../response-queue.js';
+import type { HotStream } from './hot-stream.js';
+
+const EMPTY = Buffer.alloc(0);
+const LOOK_AGAIN_MS = 2;
+
+export type HotAnswer = { readonly bytes: Buffer; readonly isLast: boolean };
+
+export class HotConnection {
+  readonly id: ConnectionId;
+  readonly sockets: SocketLayer;
+  readonly answers: ResponseQueue<HotAnswer>;
+  activeMs: MonotonicMs;
+  /** Waits for its answers to be sent, then goes to the framework. */
+  isLeaving = false;
+  /** While it runs nothing else is read. */
+  stream: HotStream | null = null;
+  /** Called once when nothing is under way any more. */
+  onQuiet: (() => void) | null = null;
+  unread: Buffer[] | null = null;
+  unreadBytes = 0;
+  #leftBytes = 0;
+  #stalledSinceMs: MonotonicMs = 0;
+
+  constructor(id: ConnectionId, sockets: SocketLayer, nowMs: MonotonicMs) {
+    this.id = id;
+    this.sockets = sockets;
+    this.activeMs = nowMs;
+    this.answers = new ResponseQueue((answer) => this.#send(answer));
+  }
+
+  /** No answer is owed, and none waits in the socket layer. */
+  get isQuiet(): boolean {
+    return (
+      this.answers.size === 0 && this.stream === null && this.sockets.outboundBytes(this.id) === 0
+    );
+  }
+
+  get isIdle(): boolean {
+    return this.unread === null && this.isQuiet;
+  }
+
+  /** A copy of bytes that cannot be worked on yet. */
+  keep(bytes: Uint8Array): void {
+    this.unread ??= [];
+    this.unread.push(Buffer.from(bytes));
+    this.unreadBytes += bytes.length;
+  }
+
+  takeUnread(): Buffer {
+    const { unread } = this;
+    this.unread = null;
+    this.unreadBytes = 0;
+    if (unread === null) return EMPTY;
+    return unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread);
+  }
+
+  /** Bytes wait in the socket layer, and none of them was taken for `ms`. */
+  isStalled(nowMs: MonotonicMs, ms: number): boolean {
+    const left = this.sockets.outboundBytes(this.id);
+    const hasMoved = left !== this.#leftBytes || left === 0;
+    this.#leftBytes = left;
+    if (hasMoved) this.#stalledSinceMs = nowMs;
+    return nowMs - this.#stalledSinceMs > ms;
+  }
+
+  /** What is queued behind a stream takes its time. */
+  #closeWhenSent(): void {
+    if (this.sockets.outboundBytes(this.id) === 0) this.sockets.close(this.id);
+    else setTimeout(() => this.#closeWhenSent(), LOOK_AGAIN_MS);
+  }
+
+  #send({ bytes, isLast }: HotAnswer): void {
+    this.sockets.write(this.id, bytes);
+    if (isLast) this.#closeWhenSent();
+    const { onQuiet } = this;
+    if (onQuiet === null || this.answers.size > 0) return;
+    this.onQuiet = null;
+    // The answer leaves with the turn.
+    setImmediate(onQuiet);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The HTTP door of one shard. Requests that are hot and plain are answered here, from the shard's
+ * own sockets, in the order in which they came; at the first other one the connection goes to the
+ * framework on the main thread, with every byte that was not worked on, and does not come back.
+ * Promise: nothing is answered here that the framework would have answered otherwise. Shard thread.
+ */
+import { readRequestHead, type RequestHead } from '../request-head.js';
+import {
+  HTTP_BODY_BYTES_MAX,
+  HTTP_HOT_BODY_BYTES_MAX,
+  HTTP_HEADERS_MS_MAX,
+  HTTP_IDLE_MS_MAX,
+  HTTP_STREAM_STALL_MS_MAX,
+} from '../../../base/limits.js';
+import type { GroupKey } from '../../../base/group.js';
+import type { MonotonicMs } from '../../../base/units.js';
+import type { HandlerContext } from '../../../handlers/context.js';
+import { choosePartition } from '../../../handlers/http/place-record.js';
+import type { TurnBatches } from '../../../handlers/http/turn-batches.js';
+import type { ConnectionId, SocketLayer } from '../../../native/sockets.js';
+import { HotConnection } from './hot-connection.js';
+import { answerProduce } from './hot-produce.js';
+import { type HotRequest, hotRequestOf } from './hot-request.js';
+import { HotStream } from './hot-stream.js';
+
+/** How soon a connection whose answers are not sent yet is looked at again. */
+const LOOK_AGAIN_MS = 5;
+/** What a client may send while its stream runs before it is no longer read. */
+const UNREAD_BYTES_MAX = 64 << 10;
+
+export type HotDoorOptions = {
+  readonly sockets: SocketLayer;
+  readonly context: HandlerContext;
+  readonly batches: TurnBatches;
+  /** socket.send.buffer.bytes; -1 leaves it to the system. */
+  readonly sendBufferBytes: number;
+  /** This shard's part of max.connections */
+  readonly connectionsMax: number;
+  /** Whether this very shard owns the partition. */
+  readonly isHere: (group: GroupKey) => boolean;
+  /** The framework's from here on. */
+  readonly handOver: (fd: number, unread: Buffer) => void;
+};
+
+type Hot = {
+  readonly head: RequestHead;
+  readonly request: HotRequest;
+  readonly body: Buffer;
+};
+
+export class HotDoor {
+  readonly #options: HotDoorOptions;
+  readonly #connections = new Map<ConnectionId, HotConnection>();
+
+  constructor(options: HotDoorOptions) {
+    this.#options = options;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  adopt(fd: number): void {
+    const { sockets, connectionsMax, sendBufferBytes } = this.#options;
+    const id = sockets.adopt(fd);
+    if (this.#connections.size >= connectionsMax) {
+      sockets.close(id);
+      return;
+    }
+    sockets.setRaw(id);
+    if (sendBufferBytes > 0) sockets.setSendBufferBytes(id, sendBufferBytes);
+    this.#connections.set(id, new HotConnection(id, sockets, this.#nowMs()));
+  }
+
+  owns(id: ConnectionId): boolean {
+    return this.#connections.has(id);
+  }
+
+  /** Whatever arrived; good for the call only. */
+  onBytes(id: ConnectionId, bytes: Buffer, start: number, length: number): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    connection.activeMs = this.#nowMs();
+    if (connection.isLeaving || connection.stream !== null || connection.unread !== null) {
+      connection.keep(bytes.subarray(start, start + length));
+      if (connection.isLeaving) return;
+      if (connection.stream === null) this.#resume(connection);
+      else if (connection.unreadBytes > UNREAD_BYTES_MAX) this.#options.sockets.pauseReading(id);
+    } else this.#read(connection, bytes, start, start + length);
+  }
+
+  onClosed(id: ConnectionId): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    this.#connections.delete(id);
+    connection.stream?.end();
+  }
+
+  /** The socket layer has sent what waited. */
+  onDrained(id: ConnectionId): void {
+    this.#connections.get(id)?.stream?.pump();
+  }
+
+  /** Ends what stands still, and lets go of who waits to leave; call now and then. */
+  keepHouse(): void {
+    const nowMs = this.#nowMs();
+    for (const connection of this.#connections.values()) {
+      // A queue that was never half full drains unheard.
+      connection.stream?.pump();
+      const isStalled = connection.isStalled(nowMs, HTTP_STREAM_STALL_MS_MAX);
+      const isUnfinished = connection.unread !== null && !connection.isLeaving;
+      const quietMs = nowMs - connection.activeMs;
+      const isLate = isUnfinished && quietMs > HTTP_HEADERS_MS_MAX;
+      const isIdle = connection.isIdle && quietMs > HTTP_IDLE_MS_MAX;
+      if (isStalled || isIdle) this.#options.sockets.close(connection.id);
+      // The framework knows what to say to half a request.
+      else if (isLate) this.#leave(connection);
+    }
+  }
+
+  /** Stops reading: what is being worked on is still answered. */
+  pauseAll(): void {
+    for (const id of this.#connections.keys()) this.#options.sockets.pauseReading(id);
+  }
+
+  #nowMs(): MonotonicMs {
+    return this.#options.context.clock.monotonicMs();
+  }
+
+  #read(connection: HotConnection, bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end && this.#connections.has(connection.id)) {
+      const head = readRequestHead(bytes, at, end);
+      if (head === 'incomplete') break;
+      const request = head === 'other' ? null : hotRequestOf(head);
+      const group = request === null ? null : choosePartition(this.#options.context, request);
+      const isHot = head !== 'other' && request !== null && group !== null;
+      if (
+        !isHot ||
+        head.contentLength > HTTP_HOT_BODY_BYTES_MAX ||
+        !this.#mayServe(request, group)
+      ) {
+        connection.keep(bytes.subarray(at, end));
+        this.#leave(connection);
+        return;
+      }
+      // A stream writes to the socket itself: everything before it is to be answered first.
+      if (request.kind === 'stream' && connection.answers.size > 0) {
+        connection.onQuiet = () => this.#resume(connection);
+        break;
+      }
+      const bodyStart = at + head.headBytes;
+      const bodyEnd = bodyStart + head.contentLength;
+      if (bodyEnd > end) break;
+      at = bodyEnd;
+      this.#serve(connection, group, { head, request, body: bytes.subarray(bodyStart, bodyEnd) });
+      if (connection.stream !== null) break;
+    }
+    if (at < end) connection.keep(bytes.subarray(at, end));
+    if (connection.unreadBytes > HTTP_BODY_BYTES_MAX) this.#leave(connection);
+  }
+
+  #serve(connection: HotConnection, group: GroupKey, { head, request, body }: Hot): void {
+    const { context, batches } = this.#options;
+    if (request.kind === 'produce') {
+      answerProduce({ context, batches }, connection, group, head, request, body);
+      return;
+    }
+    const onEnd = (): void => {
+      connection.stream = null;
+      this.#options.sockets.resumeReading(connection.id);
+      this.#resume(connection);
+    };
+    connection.stream = new HotStream({ context, connection, group, head, request, onEnd });
+    connection.stream.start();
+  }
+
+  /** A file of another shard is not for this one's sockets. */
+  #mayServe({ kind }: HotRequest, group: GroupKey): boolean {
+    return kind === 'produce' || this.#options.isHere(group);
+  }
+
+  /** Works on what had to wait. */
+  #resume(connection: HotConnection): void {
+    if (!this.#connections.has(connection.id)) return;
+    const unread = connection.takeUnread();
+    if (unread.length > 0) this.#read(connection, unread, 0, unread.length);
+  }
+
+  #leave(connection: HotConnection): void {
+    connection.isLeaving = true;
+    this.#options.sockets.pauseReading(connection.id);
+    this.#tryLeave(connection);
+  }
+
+  /** Answers come first: the framework would not know of them. */
+  #tryLeave(connection: HotConnection): void {
+    if (!this.#connections.has(connection.id)) return;
+    if (connection.answers.size > 0) connection.onQuiet = () => this.#tryLeave(connection);
+    else if (!connection.isQuiet) setTimeout(() => this.#tryLeave(connection), LOOK_AGAIN_MS);
+    else this.#giveAway(connection);
+  }
+
+  #giveAway(connection: HotConnection): void {
+    const { sockets, handOver } = this.#options;
+    let given: { fd: number; leftover: Buffer };
+    try {
+      given = sockets.detach(connection.id);
+    } catch (error) {
+      // It ended meanwhile, and its closed event is on the way.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTCONN') throw error;
+      return;
+    }
+    this.#connections.delete(connection.id);
+    handOver(given.fd, Buffer.concat([connection.takeUnread(), given.leftover]));
+  }
+}

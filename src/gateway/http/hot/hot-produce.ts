@@ -1,0 +1,55 @@
+/** One record by HTTP, from the bytes of its body to the bytes of its answer. Shard thread. */
+import { STATUS_CODES } from 'node:http';
+import type { GroupKey } from '../../../base/group.js';
+import type { Offset } from '../../../base/units.js';
+import type { HandlerContext } from '../../../handlers/context.js';
+import { placeRecord } from '../../../handlers/http/place-record.js';
+import { partitionProblem, type Problem } from '../../../handlers/http/problem.js';
+import type { TurnBatches } from '../../../handlers/http/turn-batches.js';
+import { PROBLEM_TYPE, problemText } from '../problem-json.js';
+import type { RequestHead } from '../request-head.js';
+import type { HotConnection } from './hot-connection.js';
+import type { HotProduce } from './hot-request.js';
+
+export type ProduceParts = { readonly context: HandlerContext; readonly batches: TurnBatches };
+
+const OK_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n';
+const CLOSE = 'connection: close\r\n';
+
+/** `body` is good for the call only. */
+export function answerProduce(
+  parts: ProduceParts,
+  connection: HotConnection,
+  group: GroupKey,
+  { isKeepAlive, contentType }: RequestHead,
+  { key, acks, timeoutMs }: HotProduce,
+  body: Buffer,
+): void {
+  const slot = connection.answers.reserve();
+  const isLast = !isKeepAlive;
+  const { partition } = group;
+  const record = { key, contentType, value: Buffer.from(body), acks, timeoutMs };
+  placeRecord(parts, group, record, (error, message, offset) => {
+    const bytes =
+      error === null
+        ? placedBytes(partition, offset, isLast)
+        : problemBytes(partitionProblem(error, message, { partition }), isLast);
+    connection.answers.fill(slot, { bytes, isLast });
+  });
+}
+
+function placedBytes(partition: number, offset: Offset, isLast: boolean): Buffer {
+  const text = `{"partition":${partition},"offset":${offset}}`;
+  const length = `content-length: ${text.length}\r\n\r\n`;
+  return Buffer.from(OK_HEAD + (isLast ? CLOSE : '') + length + text, 'latin1');
+}
+
+export function problemBytes(problem: Problem, isLast: boolean): Buffer {
+  const { status, code, message, details } = problem;
+  const text = problemText(status, code, message, details);
+  return Buffer.from(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      `${status === 503 ? 'retry-after: 1\r\n' : ''}${isLast ? CLOSE : ''}` +
+      `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}

@@ -1,0 +1,99 @@
+/**
+ * Which requests the shard answers itself: one record of any bytes, and the stream of a partition.
+ * Everything else, and everything that is odd in any way, is null and goes to the framework, which
+ * answers all routes and says what is wrong. Pure.
+ */
+import type { Offset } from '../../../base/units.js';
+import type { RequestHead } from '../request-head.js';
+
+export type HotProduce = {
+  readonly kind: 'produce';
+  readonly topic: string;
+  /** Null: by key, or any. */
+  readonly partition: number | null;
+  readonly key: string | null;
+  readonly acks: 0 | 1 | -1;
+  readonly timeoutMs: number | null;
+};
+
+export type HotStreamRequest = {
+  readonly kind: 'stream';
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: null;
+  readonly offset: Offset | 'earliest' | 'latest';
+  readonly end: Offset | null;
+  readonly isFollowing: boolean;
+};
+
+export type HotRequest = HotProduce | HotStreamRequest;
+
+const PRODUCE_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/records$/;
+const STREAM_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/partitions\/(\d{1,9})\/stream$/;
+const PLAIN = /^[A-Za-z0-9._~-]*$/;
+const WHOLE = /^\d{1,15}$/;
+/** Bodies of these kinds are records to be parsed, or another API's. */
+const PARSED = /^application\/(json|x-ndjson|vnd\.)/i;
+const ACKS: Readonly<Record<string, 0 | 1 | -1>> = { '0': 0, '1': 1, all: -1, '-1': -1 };
+
+export function hotRequestOf(head: RequestHead): HotRequest | null {
+  const query = parametersOf(head.query);
+  if (query === null) return null;
+  return head.method === 'POST' ? produceOf(head, query) : streamOf(head, query);
+}
+
+function produceOf(head: RequestHead, query: Map<string, string>): HotProduce | null {
+  const [, topic] = PRODUCE_PATH.exec(head.path) ?? [];
+  if (topic === undefined || PARSED.test(head.contentType ?? '')) return null;
+  const partition = takeWhole(query, 'partition');
+  const timeoutMs = takeWhole(query, 'timeout');
+  const acks = ACKS[take(query, 'acks') ?? 'all'];
+  const key = take(query, 'key');
+  if (query.size > 0 || acks === undefined) return null;
+  if (partition === undefined || timeoutMs === undefined) return null;
+  return { kind: 'produce', topic, partition, key, acks, timeoutMs };
+}
+
+function streamOf(head: RequestHead, query: Map<string, string>): HotStreamRequest | null {
+  const [, topic, partition] = STREAM_PATH.exec(head.path) ?? [];
+  if (topic === undefined || head.contentLength > 0) return null;
+  const from = take(query, 'offset') ?? 'earliest';
+  const end = takeWhole(query, 'end');
+  const follow = take(query, 'follow') ?? 'false';
+  if (query.size > 0 || end === undefined || (follow !== 'true' && follow !== 'false')) return null;
+  const isNamed = from === 'earliest' || from === 'latest';
+  if (!isNamed && !WHOLE.test(from)) return null;
+  const offset = isNamed ? from : Number(from);
+  const isFollowing = follow === 'true';
+  return {
+    ...{ kind: 'stream', topic, partition: Number(partition), key: null },
+    ...{ offset, end, isFollowing },
+  };
+}
+
+/** Null when a name comes twice, or anything would need decoding. */
+function parametersOf(query: string): Map<string, string> | null {
+  const found = new Map<string, string>();
+  if (query === '') return found;
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const name = pair.slice(0, equals);
+    const value = pair.slice(equals + 1);
+    if (equals < 1 || found.has(name) || !PLAIN.test(name) || !PLAIN.test(value)) return null;
+    found.set(name, value);
+  }
+  return found;
+}
+
+function take(query: Map<string, string>, name: string): string | null {
+  const value = query.get(name) ?? null;
+  query.delete(name);
+  return value;
+}
+
+/** Undefined when it is there and no whole number. */
+function takeWhole(query: Map<string, string>, name: string): number | null | undefined {
+  const value = take(query, name);
+  if (value === null) return null;
+  return WHOLE.test(value) ? Number(value) : undefined;
+}

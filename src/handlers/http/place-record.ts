@@ -1,0 +1,70 @@
+/** Which partition a record goes to, and its way into the batch of this turn. Shard thread. */
+import type { GroupKey } from '../../base/group.js';
+import type { TopicId } from '../../base/units.js';
+import type { TopicImage } from '../../control/image.js';
+import type { Acks } from '../../partition/access.js';
+import { partitionOfKey } from '../../records/partitioner.js';
+import type { HandlerContext } from '../context.js';
+import type { RecordDone, TurnBatches } from './turn-batches.js';
+
+export type RecordRequest = {
+  readonly topic: string;
+  readonly partition: number | null;
+  readonly key: string | null;
+};
+
+export type RecordParts = {
+  readonly key: string | null;
+  readonly contentType: string | null;
+  readonly value: Buffer;
+  readonly acks: Acks;
+  readonly timeoutMs: number | null;
+};
+
+const TIMEOUT_MS_DEFAULT = 10_000;
+
+/** The partition of a record; null when this node does not lead it, or knows nothing of it. */
+export function choosePartition(
+  context: HandlerContext,
+  { topic: name, partition, key }: RecordRequest,
+): GroupKey | null {
+  const topic = context.isCurrent() ? context.image().topics.get(name) : undefined;
+  if (topic === undefined || topic.isInternal) return null;
+  const { topicId, partitions } = topic;
+  const wanted =
+    partition ?? (key === null ? null : partitionOfKey(Buffer.from(key), partitions.length));
+  if (wanted === null) return anyPartition(context, topic);
+  return isLedHere(context, topicId, wanted) ? { topicId, partition: wanted } : null;
+}
+
+/** Hands a record to the batch of this turn; `value` is kept until the turn is over. */
+export function placeRecord(
+  { context, batches }: { readonly context: HandlerContext; readonly batches: TurnBatches },
+  group: GroupKey,
+  { key, contentType, value, acks, timeoutMs }: RecordParts,
+  done: RecordDone,
+): void {
+  const keyBytes = key === null ? null : Buffer.from(key);
+  const headers =
+    contentType === null ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
+  const record = { key: keyBytes, value, headers, timestamp: context.clock.wallMs() };
+  const bytes = value.length + (keyBytes?.length ?? 0) + (contentType?.length ?? 0);
+  batches.add(group, record, { acks, timeoutMs: timeoutMs ?? TIMEOUT_MS_DEFAULT, bytes }, done);
+}
+
+export function isLedHere(context: HandlerContext, topicId: TopicId, partition: number): boolean {
+  return context.leaders().get(topicId, partition)?.leaderId === context.nodeId;
+}
+
+/** One that is led here; records of one millisecond share it, and so a batch. */
+function anyPartition(
+  context: HandlerContext,
+  { topicId, partitions }: TopicImage,
+): GroupKey | null {
+  const first = Math.floor(context.clock.monotonicMs()) % partitions.length;
+  for (let i = 0; i < partitions.length; i++) {
+    const partition = (first + i) % partitions.length;
+    if (isLedHere(context, topicId, partition)) return { topicId, partition };
+  }
+  return null;
+}
