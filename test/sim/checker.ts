@@ -262,7 +262,8 @@ export class Checker {
       if ((other.isVoter && isHolder(other)) || other.ghosts.some(isHolder)) holders++;
     }
     if (holders * 2 <= this.#voters) {
-      throw new Violation('R9', `leader ${witness.nodeId} commits ${at}, durable on ${holders}`);
+      const what = `leader ${witness.nodeId} commits ${at}, durable on ${holders}`;
+      throw new Violation('R9', `${this.name}: ${what}`);
     }
   }
 }

@@ -53,6 +53,10 @@ export class LogWatch {
     return this.#links;
   }
 
+  get end(): Position {
+    return this.#log.logEnd;
+  }
+
   /** A log that was just opened may know of less than it had synced before. */
   get durableEnd(): Position {
     return maxPosition(this.#durableEnd, this.#log.synced);

@@ -77,7 +77,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
   // A stream of its own: what else a seed means does not depend on its groups.
   const ofGroups = new Prng(seed ^ 0x6709);
   const coordinator = makeCoordinator(ofGroups, shape);
-  const plan = {
+  const plan: Plan = {
     seed,
     profile,
     nodes,
@@ -94,11 +94,15 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     faults: makeFaults(random.fork(), { ...shape, durability: log.durability }),
     operations: makeOperations(random.fork(), shape),
   };
-  if (coordinator === null) return plan;
-  const operations = [
-    ...plan.operations,
-    ...makeMemberOperations(ofGroups, coordinator, shape),
-  ].sort((a, b) => a.atMs - b.atMs);
+  return coordinator === null ? plan : withGroups(plan, coordinator, ofGroups);
+}
+
+/** In a busy plan they take the place of part of the load: an hour costs what it did. */
+function withGroups(plan: Plan, coordinator: CoordinatorPlan, random: Prng): Plan {
+  const isBusy = plan.profile === 'busy';
+  const logs = plan.operations.filter((_, i) => !isBusy || i % 3 === 0);
+  const members = makeMemberOperations(random, coordinator, plan);
+  const operations = [...logs, ...members].sort((a, b) => a.atMs - b.atMs);
   return { ...plan, operations };
 }
 

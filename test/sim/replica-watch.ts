@@ -24,6 +24,7 @@ export class ReplicaWatch implements Witness {
   #log: LogWatch | null = null;
   #committed: Position = ORIGIN;
   #ledTerm = -1;
+  #isCached = false;
 
   constructor(node: SimNode, group: SimGroup, { world, others }: SimNodeOptions) {
     this.#node = node;
@@ -50,10 +51,9 @@ export class ReplicaWatch implements Witness {
   }
 
   get durableEnd(): Position {
-    const { partition } = this;
     if (this.#log === null) return ORIGIN;
-    const isCached = partition?.log.config.durability === 'cached';
-    return isCached ? partition.log.logEnd : this.#log.durableEnd;
+    // What a killed process left in the page cache is there when it comes back.
+    return this.#isCached ? this.#log.end : this.#log.durableEnd;
   }
 
   opened(partition: Partition): void {
@@ -64,6 +64,7 @@ export class ReplicaWatch implements Witness {
     if (log.isForgetful) this.#world.branch('forgetful');
     const { checker } = this.group;
     this.#log = new LogWatch(this.nodeId, this.#node.disk, log, checker, this.#world, this.#log);
+    this.#isCached = log.config.durability === 'cached';
     this.#committed = log.logStart;
     const { logStart, logEnd } = log;
     this.#world.note(`open ${this.nodeId} ${JSON.stringify([logStart, logEnd])}`);

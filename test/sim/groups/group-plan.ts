@@ -57,13 +57,13 @@ export type MemberOperation = {
 
 export type GroupShape = { readonly profile: Profile; readonly faultsUntilMs: number };
 
-/** One plan in so many has groups. */
-const GROUPS_EVERY = 3;
+/** One plan in so many has groups: they cost most where an hour is to be cheap. */
+const GROUPS_EVERY: Readonly<Record<Profile, number>> = { sparse: 6, busy: 6, harsh: 3 };
 const MEMBERS_MAX = 4;
 
 /** Null when this plan has no groups. */
 export function makeCoordinator(random: Prng, { profile }: GroupShape): CoordinatorPlan | null {
-  if (!random.chance(1 / GROUPS_EVERY)) return null;
+  if (!random.chance(1 / GROUPS_EVERY[profile])) return null;
   const isSparse = profile === 'sparse';
   const groups = !isSparse && random.chance(0.3) ? 2 : 1;
   const members: MemberPlan[] = [];
@@ -113,7 +113,7 @@ export function makeMemberOperations(
   { members }: CoordinatorPlan,
   { profile, faultsUntilMs }: GroupShape,
 ): { readonly atMs: number; readonly operation: MemberOperation }[] {
-  const meanMs = profile === 'sparse' ? random.int(5_000, 30_000) : random.int(20, 300);
+  const meanMs = meanMsOf(random, profile);
   const unrest = random.pick([0.02, 0.06, 0.2]);
   const operations: { atMs: number; operation: MemberOperation }[] = [];
   for (let atMs = 0; ; ) {
@@ -123,6 +123,12 @@ export function makeMemberOperations(
     const action = random.chance(unrest) ? nextUnrest(random) : nextWork(random);
     operations.push({ atMs, operation: { kind: 'member', member, action } });
   }
+}
+
+/** In a busy plan the producers are busy; what members do takes most of an event's work. */
+function meanMsOf(random: Prng, profile: Profile): number {
+  if (profile === 'sparse') return random.int(5_000, 30_000);
+  return profile === 'busy' ? random.int(80, 500) : random.int(20, 300);
 }
 
 function nextWork(random: Prng): MemberAction {

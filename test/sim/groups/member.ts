@@ -66,6 +66,8 @@ export class Member {
   #subscription = 0;
   /** Changes with every join: answers to earlier calls are of no interest. */
   #round = 0;
+  /** In a row that led to nothing. */
+  #tries = 0;
   #isHeartbeating = false;
   #commits = 0;
   #isDead = false;
@@ -239,7 +241,7 @@ export class Member {
     this.#call('sync', request, requestMs + plan.rebalanceMs, (response) => {
       if (response === null) {
         // Some clients ask again, most join anew.
-        if (this.#o.random.chance(0.3)) this.#after(this.#o.retryMs, () => this.#sync(assignments));
+        if (this.#o.random.chance(0.3)) this.#afterPause(() => this.#sync(assignments));
         else this.#joinLater();
         return;
       }
@@ -255,8 +257,10 @@ export class Member {
   #learnPositions(): void {
     const owned = this.#owned ?? [];
     this.#fetch(owned, (positions) => {
-      if (positions !== null) this.#positions = positions;
-      else this.#after(this.#o.retryMs, () => this.#learnPositions());
+      if (positions !== null) {
+        this.#positions = positions;
+        this.#tries = 0;
+      } else this.#afterPause(() => this.#learnPositions());
     });
   }
 
@@ -319,7 +323,7 @@ export class Member {
 
   #joinLater(): void {
     this.#giveUp();
-    this.#after(this.#o.retryMs, () => this.#join());
+    this.#afterPause(() => this.#join());
   }
 
   /** A new round begins: nothing belongs to it until it is told. */
@@ -358,7 +362,10 @@ export class Member {
     });
   }
 
-  #after(delayMs: number, run: () => void): void {
+  /** Waits twice as long each time in a row, as clients do, up to the time between heartbeats. */
+  #afterPause(run: () => void): void {
+    const { retryMs, plan } = this.#o;
+    const delayMs = Math.max(retryMs, Math.min(plan.heartbeatMs, retryMs * 2 ** this.#tries++));
     const round = this.#round;
     this.#o.world.after(delayMs, () => {
       this.#turn(() => {

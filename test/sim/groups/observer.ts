@@ -31,16 +31,12 @@ export class Observer {
     this.#o = options;
   }
 
-  /** Asks everybody who might answer. */
-  askAll(): void {
+  /** Whoever was deposed and does not know it yet has old positions. */
+  look(): void {
     const nodes = this.#o.claimants();
-    if (nodes.length > 1) this.#o.world.branch('group-two-coordinators');
+    if (nodes.length < 2) return;
+    this.#o.world.branch('group-two-coordinators');
     for (const node of nodes) this.#ask(node);
-  }
-
-  /** A position moved: whoever was deposed and does not know it yet has the old one. */
-  onCommit(): void {
-    if (this.#o.claimants().length > 1) this.askAll();
   }
 
   /** A node began to coordinate. */

@@ -81,7 +81,7 @@ export class SimGroups {
       case 'commit':
         return life.commit(action.records);
       case 'fetch':
-        this.observer.askAll();
+        this.observer.look();
         return life.fetch();
       case 'commit-late':
       case 'resubscribe':
@@ -207,7 +207,7 @@ export class SimGroups {
       judge: this.judge,
       requestMs: plan.clients.requestMs,
       retryMs: plan.clients.retryMs,
-      onCommitted: () => this.observer.onCommit(),
+      onCommitted: () => this.observer.look(),
       onFenced: () => {
         // Its own earlier request came late and took its place: as an operator, start it again.
         if (seat.life !== life) return;
