@@ -25,6 +25,8 @@ const ASKS = 3;
 const OVERLAP_MS = [5, 20, 60, 150];
 
 export class Observer {
+  /** Questions about a group that were answered with positions. */
+  answered = 0;
   readonly #o: ObserverOptions;
 
   constructor(options: ObserverOptions) {
@@ -36,7 +38,11 @@ export class Observer {
     const nodes = this.#o.claimants();
     if (nodes.length < 2) return;
     this.#o.world.branch('group-two-coordinators');
-    for (const node of nodes) this.#ask(node);
+    this.askAll();
+  }
+
+  askAll(): void {
+    for (const node of this.#o.claimants()) this.#ask(node);
   }
 
   /** A node began to coordinate. */
@@ -57,7 +63,9 @@ export class Observer {
     const topics = [{ name: TOPIC_READ, partitionIndexes }];
     for (const groupId of groupIds) {
       node.coordinators?.ask('fetchOffsets', { groupId, topics }, (response) => {
-        if (response !== null) world.branch(`group-fetch-${response.error ?? 'answered'}`);
+        if (response === null) return;
+        world.branch(`group-fetch-${response.error ?? 'answered'}`);
+        if (response.error === null) this.answered++;
       });
     }
   }

@@ -37,7 +37,7 @@ type Seat = {
 
 /** Everybody has a stable generation this long after a majority is connected, at the latest. */
 const PROGRESS_MS = 10_000;
-const COMMIT_AGAIN_MS = 100;
+const AGAIN_MS = 100;
 
 export class SimGroups {
   readonly judge: GroupJudge;
@@ -123,17 +123,35 @@ export class SimGroups {
         `group ${group}: ${describe()}`,
       );
     }
-    const target = this.judge.acked + groups.length;
+    const { judge, observer } = this;
+    const acked = judge.acked + groups.length;
+    const hasCommitted = (): boolean => judge.acked >= acked;
     const commit = (): void => {
-      if (this.judge.acked >= target || this.#isOver) return;
       for (const { life } of this.#seats) life?.commit(1);
-      world.after(COMMIT_AGAIN_MS, commit);
     };
-    commit();
-    world.runUntil(world.nowMs + PROGRESS_MS, () => this.judge.acked >= target);
-    if (this.judge.acked >= target) return true;
+    if (!this.#repeat(commit, hasCommitted)) {
+      if (mayHaveNone()) return false;
+      throw new Violation('L1', `no offset is committed: ${describe()}`);
+    }
+    // What is committed now is read back, of all groups and partitions.
+    const answered = observer.answered + groups.length;
+    const hasRead = (): boolean => observer.answered >= answered;
+    if (this.#repeat(() => observer.askAll(), hasRead)) return true;
     if (mayHaveNone()) return false;
-    throw new Violation('L1', `no offset is committed: ${describe()}`);
+    throw new Violation('L1', `no position is told: ${describe()}`);
+  }
+
+  /** False when it did not help in time. */
+  #repeat(run: () => void, isDone: () => boolean): boolean {
+    const { world } = this.#o;
+    const again = (): void => {
+      if (isDone() || this.#isOver) return;
+      run();
+      world.after(AGAIN_MS, again);
+    };
+    again();
+    world.runUntil(world.nowMs + PROGRESS_MS, isDone);
+    return isDone();
   }
 
   /** Nobody asks for anything any more. */
