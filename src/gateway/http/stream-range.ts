@@ -75,3 +75,20 @@ export async function* skipBytes(
     if (at >= end) return;
   }
 }
+
+/** The same pieces, the next one on its way while this one is sent. */
+export async function* readAhead(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let next = pieces.next();
+  try {
+    for (;;) {
+      const { value, done } = await next;
+      if (done === true) return;
+      next = pieces.next();
+      // Thrown to the one who waits for it; when nobody does any more it does not matter.
+      next.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    await pieces.return(undefined);
+  }
+}

@@ -10,7 +10,7 @@ import type { HttpContext } from '../../../handlers/http/context.js';
 import { extentOf, streamPieces } from '../../../handlers/http/stream.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { OFFSET, offsetOf, PartitionParams } from '../parameters.js';
-import { byteRange, rangeProblem, skipBytes, streamHeaders } from '../stream-range.js';
+import { byteRange, rangeProblem, readAhead, skipBytes, streamHeaders } from '../stream-range.js';
 
 const StreamQuery = Type.Object(
   {
@@ -35,7 +35,7 @@ export function streamRoutes(app: FastifyInstance, context: HttpContext): void {
       if (range === 'unsatisfiable') throw rangeProblem(extent.bytes);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      const pieces = streamPieces(context, group, extent, isFollowing, gone.signal);
+      const pieces = readAhead(streamPieces(context, group, extent, isFollowing, gone.signal));
       // The head leaves at once: a follower may have nothing to read for hours.
       reply.hijack();
       reply.raw.writeHead(range === null ? 200 : 206, streamHeaders(extent, range, isFollowing));
