@@ -14,7 +14,7 @@
 import { assert } from '../base/assert.js';
 import { readInt64, readUint32, writeInt64, writeUint32 } from '../base/int64.js';
 import type { LeaderEpoch, Offset, WallMs } from '../base/units.js';
-import { pushVarint } from './varint.js';
+import { measureRecord, recordBytes, writeRecord } from './record-writer.js';
 
 export const BATCH_HEADER_BYTES = 61;
 /** Bytes in front of what `length` counts. */
@@ -162,10 +162,13 @@ export function encodeBatch(input: BatchInput, crc: Checksum): Buffer {
   assert(records.length > 0, 'a batch has a record');
   assert((attributes & CODEC_MASK) === 0, 'batches are encoded uncompressed', { attributes });
   const baseTimestamp = records[0]?.timestamp ?? -1;
-  const parts = records.map((record, i) => encodeRecord(record, i, baseTimestamp));
-  const payload = Buffer.concat(parts);
-  const bytes = Buffer.alloc(BATCH_HEADER_BYTES + payload.length);
-  payload.copy(bytes, BATCH_HEADER_BYTES);
+  const measured = records.map((record, i) => measureRecord(record, i, baseTimestamp));
+  const size = measured.reduce((sum, record) => sum + recordBytes(record), BATCH_HEADER_BYTES);
+  // Every byte of it is written below.
+  const bytes = Buffer.allocUnsafe(size);
+  let at = BATCH_HEADER_BYTES;
+  for (const record of measured) at = writeRecord(bytes, at, record);
+  assert(at === size, 'a batch is as long as was measured', { at, size });
   const maxTimestamp = records.reduce((max, { timestamp = -1 }) => Math.max(max, timestamp), -1);
   stampLeader(bytes, 0, input.baseOffset ?? 0, input.leaderEpoch ?? 0);
   writeUint32(bytes, bytes.length - BATCH_PREFIX_BYTES, AT_LENGTH);
@@ -180,51 +183,6 @@ export function encodeBatch(input: BatchInput, crc: Checksum): Buffer {
   writeUint32(bytes, records.length, AT_RECORD_COUNT);
   writeUint32(bytes, crc(bytes, BATCH_CRC_START, bytes.length - BATCH_CRC_START), AT_CRC);
   return bytes;
-}
-
-function encodeRecord(record: RecordInput, offsetDelta: number, baseTimestamp: WallMs): Buffer {
-  const head: number[] = [0];
-  pushVarint(head, (record.timestamp ?? -1) - baseTimestamp);
-  pushVarint(head, offsetDelta);
-  const key = asBytes(record.key ?? null);
-  const value = asBytes(record.value);
-  const keyLength: number[] = [];
-  pushVarint(keyLength, key === null ? -1 : key.length);
-  const valueLength: number[] = [];
-  pushVarint(valueLength, value === null ? -1 : value.length);
-  const body = [
-    Buffer.from(head),
-    Buffer.from(keyLength),
-    key ?? Buffer.alloc(0),
-    Buffer.from(valueLength),
-    value ?? Buffer.alloc(0),
-    encodeHeaders(record.headers ?? []),
-  ];
-  const length: number[] = [];
-  pushVarint(
-    length,
-    body.reduce((sum, part) => sum + part.length, 0),
-  );
-  return Buffer.concat([Buffer.from(length), ...body]);
-}
-
-function encodeHeaders(headers: readonly RecordHeader[]): Buffer {
-  const count: number[] = [];
-  pushVarint(count, headers.length);
-  const parts: Uint8Array[] = [Buffer.from(count)];
-  for (const { key, value } of headers) {
-    const name = Buffer.from(key);
-    const nameLength: number[] = [];
-    pushVarint(nameLength, name.length);
-    const valueLength: number[] = [];
-    pushVarint(valueLength, value === null ? -1 : value.length);
-    parts.push(Buffer.from(nameLength), name, Buffer.from(valueLength), value ?? Buffer.alloc(0));
-  }
-  return Buffer.concat(parts);
-}
-
-function asBytes(value: Uint8Array | string | null): Uint8Array | null {
-  return typeof value === 'string' ? Buffer.from(value) : value;
 }
 
 function readInt16(bytes: Uint8Array, at: number): number {

@@ -38,12 +38,30 @@ export class VarintReader {
   }
 }
 
-/** Appends a zigzag varint to a list of bytes. */
-export function pushVarint(into: number[], value: number): void {
-  let rest = value >= 0 ? value * 2 : -value * 2 - 1;
+/** How many bytes {@link writeVarint} takes. */
+export function varintBytes(value: number): number {
+  let rest = zigzag(value);
+  let count = 1;
   while (rest >= 128) {
-    into.push((rest % 128) + 128);
+    rest = Math.floor(rest / 128);
+    count++;
+  }
+  return count;
+}
+
+/** Writes a zigzag varint and returns where it ends. */
+export function writeVarint(into: Uint8Array, start: number, value: number): number {
+  let rest = zigzag(value);
+  let at = start;
+  while (rest >= 128) {
+    into[at++] = (rest % 128) + 128;
     rest = Math.floor(rest / 128);
   }
-  into.push(rest);
+  into[at++] = rest;
+  return at;
+}
+
+/** Small numbers of either sign become small ones without a sign. */
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
 }

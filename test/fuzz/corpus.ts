@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { Prng } from '#src/base/prng.js';
 import { crc32c } from '#src/native/crc32c.js';
 import { BATCH_HEADER_BYTES, encodeBatch, type RecordInput } from '#src/records/batch.js';
-import { pushVarint } from '#src/records/varint.js';
+import { writeVarint } from '#src/records/varint.js';
 
 const ENTRIES = 60;
 const PLAIN_ENTRIES_MAX = 400;
@@ -76,13 +76,16 @@ function someRecord(prng: Prng): RecordInput {
 
 /** steps u8 | that many kinds | numbers */
 function varints(prng: Prng): Buffer {
-  const numbers: number[] = [];
+  const numbers = Buffer.alloc(12 * 10);
+  let length = 0;
   const count = prng.int(1, 12);
   for (let i = 0; i < count; i++) {
     const bits = prng.int(0, 52);
-    pushVarint(numbers, (prng.int(0, 2) === 0 ? 1 : -1) * Math.floor(prng.float() * 2 ** bits));
+    const value = (prng.int(0, 2) === 0 ? 1 : -1) * Math.floor(prng.float() * 2 ** bits);
+    length = writeVarint(numbers, length, value);
   }
-  return Buffer.concat([Buffer.of(count), someBytes(prng, count), Buffer.from(numbers)]);
+  const head = [Buffer.of(count), someBytes(prng, count)];
+  return Buffer.concat([...head, numbers.subarray(0, length)]);
 }
 
 /** slab u8 (0x80: one is raw) | limit u8 | reads u8 | that many read sizes | commands */

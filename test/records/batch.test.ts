@@ -15,7 +15,7 @@ import {
   stampLeader,
 } from '#src/records/batch.js';
 import { iterateRecords } from '#src/records/records.js';
-import { VarintReader, pushVarint } from '#src/records/varint.js';
+import { VarintReader, varintBytes, writeVarint } from '#src/records/varint.js';
 
 const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString());
 
@@ -110,9 +110,10 @@ test('records that lie about their lengths are CORRUPT and nothing is read past 
 
 test('varints of every size, and their ends', () => {
   for (const value of [0, -1, 1, 63, 64, -64, -65, 2 ** 31, -(2 ** 31), 2 ** 44, -(2 ** 44)]) {
-    const bytes: number[] = [];
-    pushVarint(bytes, value);
-    assert.is(new VarintReader(Uint8Array.from(bytes), 0, bytes.length).next(), value);
+    const bytes = new Uint8Array(12);
+    const end = writeVarint(bytes, 1, value);
+    assert.is(end - 1, varintBytes(value));
+    assert.is(new VarintReader(bytes, 1, end - 1).next(), value);
   }
   const endless = new Uint8Array(11).fill(0xff);
   assert.throws(() => new VarintReader(endless, 0, 11).next(), /more than ten/);
