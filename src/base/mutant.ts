@@ -1,7 +1,8 @@
 /**
  * Classical mistakes, switched on one at a time to see whether the simulator notices. Its promise:
- * no setting, file or variable reaches this; only a test constructs a shard, a replica or a group
- * host with one, and a test holds that nothing in the broker or the command line speaks of it.
+ * no setting, file or variable reaches this; only a test constructs a shard, a replica, a group
+ * host or a control plane with one, and a test holds that nothing in the broker or the command line
+ * speaks of it.
  */
 
 /** In the Raft core. */
@@ -37,10 +38,21 @@ export const GROUP_MUTANTS = [
   'offset-fetch-unconfirmed',
 ] as const;
 
+/** In the control plane. */
+export const CONTROL_MUTANTS = [
+  'controller-decides-before-applied',
+  'answer-before-commit',
+  'answer-without-confirmation',
+  'outcome-not-remembered',
+  'producer-block-before-commit',
+  'snapshot-skips-last-batch',
+] as const;
+
 export const MUTANTS = [
   ...RAFT_MUTANTS,
   ...LOG_MUTANTS,
   ...PARTITION_MUTANTS,
   ...GROUP_MUTANTS,
+  ...CONTROL_MUTANTS,
 ] as const;
 export type Mutant = (typeof MUTANTS)[number];

@@ -91,6 +91,7 @@ export class MetadataGroup {
       directory: folder,
       events,
       logger: options.logger,
+      soon: queueMicrotask,
     });
     this.replica = new Replica({
       group: METADATA_GROUP,

@@ -33,6 +33,8 @@ export type ReplicaKeeperOptions = {
   readonly defaults: TopicDefaults;
   readonly logger: Logger;
   readonly wish: () => Wish;
+  /** Runs something when the loop has been to its sockets: `setImmediate`. */
+  readonly later: (run: () => void) => void;
   /** Everything that was to be done is done, but for what could not be opened. */
   readonly onSettled: () => void;
 };
@@ -114,12 +116,12 @@ export class ReplicaKeeper {
   }
 
   #workSlice(): void {
-    const { clock, onSettled } = this.#options;
+    const { clock, later, onSettled } = this.#options;
     const endMs = clock.monotonicMs() + SLICE_MS;
     while (this.#takeStep()) {
       if (clock.monotonicMs() < endMs) continue;
       this.#isScheduled = true;
-      setImmediate(() => {
+      later(() => {
         this.#isScheduled = false;
         this.#workSlice();
       });

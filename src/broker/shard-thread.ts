@@ -115,6 +115,7 @@ class ShardThread {
       defaults: topicDefaults(cluster),
       logger: this.#logger,
       wish: () => this.#view,
+      later: setImmediate,
       onSettled: () => this.#tellReconciled(),
     });
     this.#view = new ShardView({

@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
+import type { Mutant } from '../base/mutant.js';
 import type { MonotonicMs, NodeId, Offset } from '../base/units.js';
 import type { Logger } from '../observability/logger.js';
 import { decide } from './decide.js';
@@ -33,6 +34,8 @@ export type ActiveControllerOptions = {
   /** Committed by the first leader of a cluster that has no id yet. */
   readonly newClusterId: () => string;
   readonly logger: Logger;
+  /** Tests only: a classical mistake. */
+  readonly mutant?: Mutant | undefined;
 };
 
 type OpenAnswer = {
@@ -84,7 +87,8 @@ export class ActiveController {
       done({ kind: 'busy' });
       return;
     }
-    const decision = decide(this.#image, requestId, op, this.#options.context);
+    const { context, mutant } = this.#options;
+    const decision = decide(this.#image, requestId, op, context, mutant);
     const endOffset = decision.image.appliedOffset;
     if (decision.values.length > 0 && !this.#append(decision.values, decision.image)) {
       done({ kind: 'busy' });
@@ -92,7 +96,11 @@ export class ActiveController {
     }
     this.#inFlight.add(requestId);
     const open = { requestId, endOffset, value: decision.value, done };
-    if (decision.values.length > 0) this.#open.push(open);
+    const isHasty =
+      mutant === 'answer-before-commit' ||
+      (mutant === 'producer-block-before-commit' && op.kind === 'allocateProducerIds');
+    if (isHasty) this.#answer(open);
+    else if (decision.values.length > 0) this.#open.push(open);
     else this.#answerConfirmed(open);
   }
 
@@ -135,6 +143,7 @@ export class ActiveController {
    * from an old image (invariant R13), and what it rests on must be committed.
    */
   #answerConfirmed(open: OpenAnswer): void {
+    if (this.#options.mutant === 'answer-without-confirmation') return this.#answer(open);
     this.#options.replica.confirmLeadership((isConfirmed) => {
       if (this.#isClosed || !isConfirmed) {
         this.#inFlight.delete(open.requestId);

@@ -8,6 +8,7 @@ import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
 import type { VoterId } from '../base/group.js';
+import type { Mutant } from '../base/mutant.js';
 import type { Position } from '../base/position.js';
 import {
   LEADER_NONE,
@@ -29,7 +30,7 @@ import type { ControlMessage, HeartbeatMessage, LeaderEntry } from './messages.j
 import { MetadataState } from './metadata-state.js';
 import type { ControlOp, ControlResult, RegisterBrokerOp } from './operations.js';
 import type { ControlDisk, ControlTransport, MetadataLog, MetadataReplica } from './ports.js';
-import { Requests } from './requests.js';
+import { type Fate, Requests } from './requests.js';
 import { Settle } from './settle.js';
 
 export type ControlEvents = {
@@ -69,6 +70,10 @@ export type ControlPlaneOptions = {
   readonly directory: string;
   readonly events: ControlEvents;
   readonly logger: Logger;
+  /** Runs something after what runs now and before anything else: `queueMicrotask`. */
+  readonly soon: (run: () => void) => void;
+  /** Tests only: a classical mistake. */
+  readonly mutant?: Mutant | undefined;
 };
 
 export class ControlPlane {
@@ -95,12 +100,12 @@ export class ControlPlane {
   /** Reads the newest snapshot of the metadata folder. */
   constructor(options: ControlPlaneOptions) {
     const { self, clock, transport, events, newUuid } = options;
-    const { disk, directory, logger, settings } = options;
+    const { disk, directory, logger, settings, mutant } = options;
     const { snapshotBytesMax } = settings;
     const sendControl = (to: NodeId, message: ControlMessage): boolean =>
       transport.sendControl(to, message);
     this.#options = options;
-    this.#state = new MetadataState({ disk, directory, snapshotBytesMax, logger });
+    this.#state = new MetadataState({ disk, directory, snapshotBytesMax, logger, mutant });
     this.#requests = new Requests({
       clock,
       newRequestId: newUuid,
@@ -123,7 +128,7 @@ export class ControlPlane {
       clock,
       controllerId: () => this.controllerId,
       appliedOffset: () => this.image.appliedOffset,
-      register: (op) => this.request(op, REGISTRATION_TIMEOUT_MS),
+      register: (op, done) => this.ask(op, REGISTRATION_TIMEOUT_MS, done),
       sendHeartbeat: (to, message) => this.#sendHeartbeat(to, message),
       onState: () => events.onState(),
       logger,
@@ -173,7 +178,21 @@ export class ControlPlane {
     op: Extract<ControlOp, { readonly kind: K }>,
     timeoutMs: number,
   ): Promise<ControlResult<K>> {
-    return this.#requests.request(op, timeoutMs) as Promise<ControlResult<K>>;
+    return new Promise((resolve, reject) => {
+      this.ask<K>(op, timeoutMs, (fate) => {
+        if (fate instanceof LograftError) reject(fate);
+        else resolve(fate);
+      });
+    });
+  }
+
+  /** As {@link request}; `done` is called once. */
+  ask<K extends ControlOp['kind']>(
+    op: Extract<ControlOp, { readonly kind: K }>,
+    timeoutMs: number,
+    done: (fate: ControlResult<K> | LograftError) => void,
+  ): void {
+    this.#requests.ask(op, timeoutMs, done as (fate: Fate) => void);
   }
 
   /**
@@ -185,7 +204,17 @@ export class ControlPlane {
     topicIds: readonly TopicId[],
     timeoutMs: number,
   ): Promise<boolean> {
-    return this.#settle.everywhere(offset, topicIds, timeoutMs);
+    return new Promise((resolve) => this.whenEverywhere(offset, topicIds, timeoutMs, resolve));
+  }
+
+  /** As {@link awaitEverywhere}; `done` is called once. */
+  whenEverywhere(
+    offset: Offset,
+    topicIds: readonly TopicId[],
+    timeoutMs: number,
+    done: (isEverywhere: boolean) => void,
+  ): void {
+    this.#settle.everywhere(offset, topicIds, timeoutMs, done);
   }
 
   /** The metadata group's high watermark may have moved. */
@@ -328,16 +357,18 @@ export class ControlPlane {
     const replica = this.#replica;
     const log = this.#log;
     if (replica === null || log === null) return;
+    const { clock, topics, settings, clusterId, newUuid, logger, mutant, soon } = this.#options;
+    const isHasty = mutant === 'controller-decides-before-applied';
+    const isServing = isHasty ? this.controllerId === this.#options.self.nodeId : replica.isServing;
     // Decisions rest on the newest image, so nothing that was appended before may still be open.
-    const isLeading = replica.isServing && this.image.appliedOffset === replica.logEnd.offset;
+    const hasAll = isHasty || this.image.appliedOffset === replica.logEnd.offset;
     const epoch = replica.leaderEpoch;
-    if (this.#active !== null && (!replica.isServing || this.#active.epoch !== epoch)) {
+    if (this.#active !== null && (!isServing || this.#active.epoch !== epoch)) {
       const { controller } = this.#active;
       this.#active = null;
       controller.close(replica.leaderId);
     }
-    if (this.#active !== null || !isLeading) return;
-    const { clock, topics, settings, clusterId, newUuid, logger } = this.#options;
+    if (this.#active !== null || !isServing || !hasAll) return;
     const controller = new ActiveController({
       image: this.image,
       replica,
@@ -347,13 +378,14 @@ export class ControlPlane {
       sessionTimeoutMs: settings.sessionTimeoutMs,
       newClusterId: () => clusterId ?? newUuid(),
       logger,
+      mutant,
     });
     this.#active = { controller, epoch };
     logger.info(
       { leaderEpoch: epoch, offset: this.image.appliedOffset },
       'this node is controller',
     );
-    queueMicrotask(() => this.#begin(controller));
+    soon(() => this.#begin(controller));
   }
 
   /**
@@ -378,13 +410,14 @@ export class ControlPlane {
 
   #sendHeartbeat(to: NodeId, message: HeartbeatMessage): boolean {
     if (to !== this.#options.self.nodeId) return this.#options.transport.sendControl(to, message);
-    queueMicrotask(() => this.#active?.controller.heard(message));
+    this.#options.soon(() => this.#active?.controller.heard(message));
     return this.#active !== null;
   }
 
   #sendRequest(to: NodeId, requestId: string, op: ControlOp): void {
-    if (to === this.#options.self.nodeId) queueMicrotask(() => this.#onRequest(to, requestId, op));
-    else this.#options.transport.sendControl(to, { kind: 'request', requestId, op });
+    const { self, transport, soon } = this.#options;
+    if (to === self.nodeId) soon(() => this.#onRequest(to, requestId, op));
+    else transport.sendControl(to, { kind: 'request', requestId, op });
   }
 
   #onRequest(from: NodeId, requestId: string, op: ControlOp): void {

@@ -5,6 +5,7 @@
  */
 import { Packr } from 'msgpackr';
 import { assert, unreachable } from '../base/assert.js';
+import type { Mutant } from '../base/mutant.js';
 import {
   decideAlterConfigs,
   decideCreatePartitions,
@@ -39,6 +40,7 @@ export function decide(
   requestId: string,
   op: ControlOp,
   context: TopicDecisionContext,
+  mutant?: Mutant,
 ): Decision {
   const remembered = rememberedOutcome(image, requestId);
   if (remembered !== undefined) return { values: [], image, value: packr.unpack(remembered) };
@@ -46,7 +48,8 @@ export function decide(
   const value = decideInto(draft, op, context);
   const isDry = 'isValidateOnly' in op && op.isValidateOnly;
   if (isDry || draft.values.length === 0) return { values: [], image, value };
-  if (isWrongOnRetry(op)) draft.addOutcome(requestId, packr.pack(value));
+  const isForgotten = mutant === 'outcome-not-remembered';
+  if (isWrongOnRetry(op) && !isForgotten) draft.addOutcome(requestId, packr.pack(value));
   return { values: draft.values, image: draft.image, value };
 }
 

@@ -19,6 +19,8 @@ import type { ControlResult, RegisterBrokerOp } from './operations.js';
  */
 export type Registration = 'pending' | 'registered' | 'stranger';
 
+export type RegistrationFate = ControlResult<'registerBroker'> | LograftError;
+
 export type MembershipOptions = {
   readonly self: VoterId;
   readonly broker: Omit<RegisterBrokerOp, 'kind' | 'nodeId' | 'directoryId'>;
@@ -26,7 +28,7 @@ export type MembershipOptions = {
   readonly clock: Clock;
   readonly controllerId: () => NodeId;
   readonly appliedOffset: () => Offset;
-  readonly register: (op: RegisterBrokerOp) => Promise<ControlResult<'registerBroker'>>;
+  readonly register: (op: RegisterBrokerOp, done: (fate: RegistrationFate) => void) => void;
   /** False: it did not leave, try again. */
   readonly sendHeartbeat: (to: NodeId, message: HeartbeatMessage) => boolean;
   readonly onState: () => void;
@@ -82,24 +84,21 @@ export class Membership {
   }
 
   #maybeRegister(nowMs: MonotonicMs): void {
-    const { self, broker, controllerId, register, logger } = this.#options;
+    const { self, broker, controllerId, register } = this.#options;
     if (this.#registration !== 'pending' || this.#isRegistering) return;
     if (controllerId() === LEADER_NONE) return;
     if (nowMs - this.#registerAtMs < REGISTRATION_RETRY_MS) return;
     this.#registerAtMs = nowMs;
     this.#isRegistering = true;
-    register({ kind: 'registerBroker', ...self, ...broker })
-      .then(({ value }) => {
-        if (value.isStranger) this.#becomeStranger(value.message);
-      })
-      .catch((error: unknown) => {
-        if (!(error instanceof LograftError)) throw error;
-        if (error.code === 'CLOSED') return;
-        logger.warn({ code: error.code, reason: error.message }, 'not registered yet');
-      })
-      .finally(() => {
-        this.#isRegistering = false;
-      });
+    register({ kind: 'registerBroker', ...self, ...broker }, (fate) => {
+      this.#isRegistering = false;
+      if (!(fate instanceof LograftError)) {
+        if (fate.value.isStranger) this.#becomeStranger(fate.value.message);
+      } else if (fate.code !== 'CLOSED') {
+        const { code, message } = fate;
+        this.#options.logger.warn({ code, reason: message }, 'not registered yet');
+      }
+    });
   }
 
   #becomeStranger(reason: string | null): void {

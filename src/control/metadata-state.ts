@@ -9,6 +9,7 @@
  */
 import { assert } from '../base/assert.js';
 import { LograftError } from '../base/errors.js';
+import type { Mutant } from '../base/mutant.js';
 import { ORIGIN, type Position } from '../base/position.js';
 import type { LeaderEpoch, Offset } from '../base/units.js';
 import type { Logger } from '../observability/logger.js';
@@ -40,11 +41,15 @@ export type MetadataStateOptions = {
   /** Setting `metadata.log.max.record.bytes.between.snapshots`. */
   readonly snapshotBytesMax: number;
   readonly logger: Logger;
+  /** Tests only: a classical mistake. */
+  readonly mutant?: Mutant | undefined;
 };
 
 export class MetadataState {
   readonly #options: MetadataStateOptions;
   #image: ClusterImage = EMPTY_IMAGE;
+  /** The image before the batch applied last: of use to a mistake only. */
+  #imageBefore: ClusterImage = EMPTY_IMAGE;
   /** A committed position whose offset is the image's. */
   #position: Position = ORIGIN;
   /** Epoch of the last commit applied; names snapshots. */
@@ -89,6 +94,7 @@ export class MetadataState {
     const applied: MetadataRecord[] = [];
     for (const { baseOffset, values, sizeBytes } of batches) {
       const records = values.map(decodeRecord);
+      this.#imageBefore = this.#image;
       this.#image = applyBatch(this.#image, records, baseOffset);
       this.#bytesSinceSnapshot += sizeBytes;
       this.#recordsSinceSnapshot += records.length;
@@ -171,7 +177,10 @@ export class MetadataState {
 
   #current(): Snapshot {
     assert(this.#position.offset === this.#image.appliedOffset, 'a snapshot is of a whole commit');
-    return { position: this.#position, leaderEpoch: this.#leaderEpoch, image: this.#image };
+    const isShort = this.#options.mutant === 'snapshot-skips-last-batch';
+    const { appliedOffset } = this.#image;
+    const image = isShort ? { ...this.#imageBefore, appliedOffset } : this.#image;
+    return { position: this.#position, leaderEpoch: this.#leaderEpoch, image };
   }
 
   #writeSnapshot(): void {

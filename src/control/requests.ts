@@ -20,12 +20,14 @@ export type RequestsOptions = {
   readonly send: (to: NodeId, requestId: string, op: ControlOp) => void;
 };
 
+/** How an operation ends; TIMED_OUT: the outcome is unknown. */
+export type Fate = ControlResult<ControlOp['kind']> | LograftError;
+
 type Pending = {
   readonly op: ControlOp;
   readonly deadlineMs: MonotonicMs;
   readonly timeoutMs: number;
-  readonly resolve: (result: ControlResult<ControlOp['kind']>) => void;
-  readonly reject: (error: Error) => void;
+  readonly done: (fate: Fate) => void;
   sentTo: NodeId;
   sentAtMs: MonotonicMs;
 };
@@ -41,27 +43,21 @@ export class Requests {
     this.#options = options;
   }
 
-  /** Rejects with LograftError TIMED_OUT (the outcome is unknown), INVALID_REQUEST or CLOSED. */
-  request(op: ControlOp, timeoutMs: number): Promise<ControlResult<ControlOp['kind']>> {
-    if (this.#isClosed) return Promise.reject(closing());
+  /** `done` is called once, with the answer or TIMED_OUT, INVALID_REQUEST or CLOSED. */
+  ask(op: ControlOp, timeoutMs: number, done: (fate: Fate) => void): void {
+    if (this.#isClosed) return done(closing());
     if (this.#pending.size >= REQUESTS_PENDING_MAX) {
-      return Promise.reject(
-        new LograftError('TIMED_OUT', `${this.#pending.size} operations already wait`),
-      );
+      return done(new LograftError('TIMED_OUT', `${this.#pending.size} operations already wait`));
     }
     if (packr.pack(op).length > METADATA_BATCH_BYTES_MAX) {
-      return Promise.reject(
-        new LograftError('INVALID_REQUEST', `${op.kind} asks for too much at once`, 'split it'),
-      );
+      const reason = `${op.kind} asks for too much at once`;
+      return done(new LograftError('INVALID_REQUEST', reason, 'split it'));
     }
-    return new Promise((resolve, reject) => {
-      const deadlineMs = this.#options.clock.monotonicMs() + timeoutMs;
-      const requestId = this.#options.newRequestId();
-      const fate = { resolve, reject, deadlineMs, timeoutMs };
-      const pending: Pending = { op, ...fate, sentTo: -1, sentAtMs: -Infinity };
-      this.#pending.set(requestId, pending);
-      this.#maybeSend(requestId, pending);
-    });
+    const deadlineMs = this.#options.clock.monotonicMs() + timeoutMs;
+    const requestId = this.#options.newRequestId();
+    const pending = { op, deadlineMs, timeoutMs, done, sentTo: -1, sentAtMs: -Infinity };
+    this.#pending.set(requestId, pending);
+    this.#maybeSend(requestId, pending);
   }
 
   onAnswer(requestId: string, answer: Answer): void {
@@ -75,7 +71,7 @@ export class Requests {
     this.#pending.delete(requestId);
     // The operation's kind decides the shape of its value; both ends are this program.
     const result = { offset: answer.offset, value: answer.value };
-    pending.resolve(result as ControlResult<ControlOp['kind']>);
+    pending.done(result as ControlResult<ControlOp['kind']>);
   }
 
   /** Sends what is due and gives up what is late; also when the controller may have changed. */
@@ -87,8 +83,8 @@ export class Requests {
         continue;
       }
       this.#pending.delete(requestId);
-      const { op, timeoutMs, reject } = pending;
-      reject(
+      const { op, timeoutMs, done } = pending;
+      done(
         new LograftError(
           'TIMED_OUT',
           `${op.kind} was not answered within ${timeoutMs} ms`,
@@ -110,7 +106,7 @@ export class Requests {
     this.#isClosed = true;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of pending) reject(closing());
+    for (const { done } of pending) done(closing());
   }
 
   #maybeSend(requestId: string, pending: Pending): void {

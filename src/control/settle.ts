@@ -30,7 +30,7 @@ export type SettleOptions = {
 type Asked = {
   readonly message: SettleMessage;
   readonly deadlineMs: MonotonicMs;
-  readonly resolve: (isSettled: boolean) => void;
+  readonly done: (isSettled: boolean) => void;
   readonly answered: Set<NodeId>;
   /** How often in a row a broker could not be asked because its link is down. */
   readonly unreachable: Map<NodeId, number>;
@@ -57,24 +57,26 @@ export class Settle {
   }
 
   /** True once every live broker knows; false after `timeoutMs` (at most SETTLE_WAIT_MS_MAX). */
-  everywhere(offset: Offset, topicIds: readonly TopicId[], timeoutMs: number): Promise<boolean> {
-    if (this.#asked.size >= REQUESTS_PENDING_MAX) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const id = this.#nextId++;
-      const deadlineMs =
-        this.#options.clock.monotonicMs() + Math.min(timeoutMs, SETTLE_WAIT_MS_MAX);
-      const message = { kind: 'settle', id, offset, topicIds } as const;
-      this.#asked.set(id, {
-        message,
-        deadlineMs,
-        resolve,
-        answered: new Set(),
-        unreachable: new Map(),
-        askedAtMs: -Infinity,
-      });
-      this.#pursue(id);
-      this.onSettle(this.#options.self, message);
+  everywhere(
+    offset: Offset,
+    topicIds: readonly TopicId[],
+    timeoutMs: number,
+    done: (isSettled: boolean) => void,
+  ): void {
+    if (this.#asked.size >= REQUESTS_PENDING_MAX) return done(false);
+    const id = this.#nextId++;
+    const deadlineMs = this.#options.clock.monotonicMs() + Math.min(timeoutMs, SETTLE_WAIT_MS_MAX);
+    const message = { kind: 'settle', id, offset, topicIds } as const;
+    this.#asked.set(id, {
+      message,
+      deadlineMs,
+      done,
+      answered: new Set(),
+      unreachable: new Map(),
+      askedAtMs: -Infinity,
     });
+    this.#pursue(id);
+    this.onSettle(this.#options.self, message);
   }
 
   onSettle(from: NodeId, message: SettleMessage): void {
@@ -104,20 +106,21 @@ export class Settle {
   tick(): void {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#owed.length > 0) this.#owed = this.#owed.filter((owed) => nowMs < owed.deadlineMs);
-    for (const [id, { deadlineMs, resolve }] of this.#asked) {
+    for (const [id, { deadlineMs, done }] of this.#asked) {
       if (nowMs < deadlineMs) {
         this.#pursue(id);
         continue;
       }
       this.#asked.delete(id);
-      resolve(false);
+      done(false);
     }
   }
 
   close(): void {
-    for (const { resolve } of this.#asked.values()) resolve(false);
+    const asked = [...this.#asked.values()];
     this.#asked.clear();
     this.#owed = [];
+    for (const { done } of asked) done(false);
   }
 
   /** Asks those live brokers that have not answered, or resolves when there are none. */
@@ -132,7 +135,7 @@ export class Settle {
     );
     if (missing.length === 0) {
       this.#asked.delete(id);
-      asked.resolve(true);
+      asked.done(true);
       return;
     }
     const nowMs = clock.monotonicMs();

@@ -101,6 +101,7 @@ export class TestNode {
         barrier: (done) => done(),
       },
       logger: silentLogger,
+      soon: queueMicrotask,
     });
     this.shardImage = applyDelta(EMPTY_IMAGE, control.fullDelta());
     this.control = control;

@@ -70,6 +70,7 @@ class Group {
         barrier: (done) => done(),
       },
       logger: silentLogger,
+      soon: queueMicrotask,
     });
   }
 

@@ -2,11 +2,12 @@
  * Makes the faults of a plan happen to nodes, disks, clocks and the wire, takes them back when
  * their time is over, and counts those that really happened. When the faults are over it heals.
  */
+import type { VoterId } from '#src/base/group.js';
 import type { Prng } from '#src/base/prng.js';
 import type { Keep, MemoryDisk } from '../log/memory-disk.js';
 import type { Network } from './network.js';
 import type { Fault } from './plan-faults.js';
-import type { SimNode } from './sim-node.js';
+import type { SyncPace } from './sync-pace.js';
 import type { World } from './world.js';
 
 type Armed = Extract<Fault, { kind: 'power-after' }>;
@@ -14,13 +15,40 @@ type Armed = Extract<Fault, { kind: 'power-after' }>;
 const RESTART_MS = 500;
 const START_AGAIN_MS = 100;
 
+/** A node that faults can happen to. */
+export type Victim = {
+  readonly nodeId: number;
+  readonly id: VoterId;
+  readonly life: number;
+  readonly isUp: boolean;
+  readonly isPaused: boolean;
+  readonly isStranger: boolean;
+  /** Bits flipped on its disk. */
+  isDamaged: boolean;
+  /** A disk error ended something here: it is to be restarted. */
+  readonly hasDiskFailed: boolean;
+  readonly disk: MemoryDisk;
+  readonly syncPace: SyncPace;
+  /** False while the disk lets nobody start. */
+  start(): boolean;
+  crash(keep: Keep, random: Prng): void;
+  /** False when the disk did not let it. */
+  stopCleanly(): boolean;
+  wipe(directoryId: string): void;
+  pause(): void;
+  resume(): void;
+  setClockRate(rate: number): void;
+};
+
 export type InjectorOptions = {
   readonly world: World;
   readonly random: Prng;
   readonly network: Network;
-  readonly nodes: readonly SimNode[];
-  /** Index of the Raft group of the group coordinators. */
-  readonly coordinators: number | null;
+  readonly nodes: readonly Victim[];
+  /** Some leader is asked to hand over; false when there is none. */
+  readonly transfer: () => boolean;
+  /** A node has lost, or may have lost, what it held durably. */
+  readonly onSpoilt: (nodeId: number) => void;
   /** A wiped node comes back under its old directory id: a mutant. */
   readonly keepsIdentity: boolean;
 };
@@ -64,25 +92,16 @@ export class Injector {
         return this.#wipe(this.#node(fault.node), fault.downMs);
       case 'rot':
         return this.#rot(fault);
-      case 'transfer': {
-        this.#transfer(0);
-        if (this.#o.coordinators !== null) this.#transfer(this.#o.coordinators);
+      case 'transfer':
+        if (this.#o.transfer()) this.#o.world.fault('transfer');
         return;
-      }
       default:
         return this.#injectForAWhile(fault);
     }
   }
 
-  #transfer(group: number): void {
-    const leader = this.#o.nodes.find((node) => node.isLeading(group));
-    if (leader === undefined) return;
-    this.#o.world.fault('transfer');
-    leader.turn(() => leader.partition(group)?.replica.transferLeadership());
-  }
-
   /** Armed faults: the power goes while what was said is not yet on the disk. */
-  onSent(node: SimNode, type: string): void {
+  onSent(node: Victim, type: string): void {
     if (this.#armed.length === 0) return;
     const { nodeId } = node;
     const index = this.#armed.findIndex((f) => f.node === nodeId && f.message === type);
@@ -101,7 +120,7 @@ export class Injector {
   }
 
   /** The faults are over for these nodes; the others are cut off from them. */
-  heal(lucky: readonly SimNode[]): void {
+  heal(lucky: readonly Victim[]): void {
     const { world, network, nodes } = this.#o;
     this.#isOver = true;
     this.#armed = [];
@@ -118,7 +137,7 @@ export class Injector {
     }
   }
 
-  #mend(node: SimNode): void {
+  #mend(node: Victim): void {
     node.syncPace.quicken();
     node.setClockRate(1);
     mendDisk(node.disk);
@@ -190,7 +209,7 @@ export class Injector {
     }
   }
 
-  #crash(node: SimNode, keep: Keep, downMs: number): void {
+  #crash(node: Victim, keep: Keep, downMs: number): void {
     if (!node.isUp) return;
     const { world, random } = this.#o;
     world.fault(keep === 'all' ? 'kill' : 'power');
@@ -201,7 +220,7 @@ export class Injector {
     this.#startLater(node, downMs);
   }
 
-  #restartCleanly(node: SimNode, downMs: number): void {
+  #restartCleanly(node: Victim, downMs: number): void {
     if (!this.#isStoppable(node)) return;
     const isClean = node.stopCleanly();
     this.#o.world.fault(isClean ? 'clean-restart' : 'unclean-restart');
@@ -209,11 +228,11 @@ export class Injector {
   }
 
   /** A full disk or a failed one leaves no clean stop. */
-  #isStoppable(node: SimNode): boolean {
+  #isStoppable(node: Victim): boolean {
     return node.isUp && !node.isPaused && !node.hasDiskFailed && isSound(node.disk);
   }
 
-  #wipe(node: SimNode, downMs: number): void {
+  #wipe(node: Victim, downMs: number): void {
     if (!node.isUp) return;
     node.crash('none', this.#o.random);
     this.#o.world.fault('wipe');
@@ -233,13 +252,13 @@ export class Injector {
       node.disk.flipBit(path, random.int(0, node.disk.fileSize(path)), random.int(0, 8));
       world.fault(wasClean ? `rot-${file}-unseen` : `rot-${file}`);
       node.isDamaged = true;
-      for (const watch of node.watches) watch.spoil(false);
+      this.#o.onSpoilt(node.nodeId);
     }
     this.#startLater(node, downMs);
   }
 
   /** Some file of a partition that holds something. */
-  #victim({ disk }: SimNode, file: 'log' | 'index'): string | null {
+  #victim({ disk }: Victim, file: 'log' | 'index'): string | null {
     const ending = file === 'log' ? /\.log$/ : /index$/;
     const paths = disk
       .list('/data')
@@ -249,7 +268,7 @@ export class Injector {
     return paths.length === 0 ? null : this.#o.random.pick(paths);
   }
 
-  #startLater(node: SimNode, downMs: number): void {
+  #startLater(node: Victim, downMs: number): void {
     const { life } = node;
     const start = (): void => {
       if (node.isUp || node.life !== life) return;
@@ -260,8 +279,8 @@ export class Injector {
     this.#o.world.after(this.#o.random.int(1, downMs + 1), start);
   }
 
-  #node(nodeId: number): SimNode {
-    return this.#o.nodes[nodeId - 1] as SimNode;
+  #node(nodeId: number): Victim {
+    return this.#o.nodes[nodeId - 1] as Victim;
   }
 }
 

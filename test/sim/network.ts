@@ -29,6 +29,8 @@ export type Station = {
   readonly life: number;
   readonly isUp: boolean;
   onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void;
+  /** A message of the control plane, packed. */
+  onControl?(from: number, bytes: Buffer): void;
   onLink(nodeId: number, isUp: boolean): void;
 };
 
@@ -113,10 +115,11 @@ export class Network {
       return false;
     }
     const received = this.#throughWire(message);
+    const give = (to: Station): void => to.onMessage(group, received, payload);
     if (this.#knobs.kind === 'links') {
       const link = this.#links.get(linkOf(from, to));
       if (link === undefined) return false;
-      this.#deliverAt(this.#inOrder(link, from < to), group, received, payload, link.generation);
+      this.#deliverAt(this.#inOrder(link, from < to), from, to, give, link.generation);
       return true;
     }
     if (!this.#isCalm && this.#random.chance(this.#knobs.loss)) {
@@ -124,11 +127,20 @@ export class Network {
       return true;
     }
     const { nowMs } = this.#world;
-    this.#deliverAt(nowMs + this.#delay(), group, received, payload, -1);
+    this.#deliverAt(nowMs + this.#delay(), from, to, give, -1);
     if (!this.#isCalm && this.#random.chance(this.#knobs.repeat)) {
       this.#world.count('repeat');
-      this.#deliverAt(nowMs + this.#delay() * 4, group, received, payload, -1);
+      this.#deliverAt(nowMs + this.#delay() * 4, from, to, give, -1);
     }
+    return true;
+  }
+
+  /** Between the main threads of two nodes, over connections only; false when there is none. */
+  sendControl(from: number, to: number, bytes: Buffer): boolean {
+    const link = this.#links.get(linkOf(from, to));
+    if (link === undefined) return false;
+    const give = (station: Station): void => station.onControl?.(from, bytes);
+    this.#deliverAt(this.#inOrder(link, from < to), from, to, give, link.generation);
     return true;
   }
 
@@ -154,13 +166,11 @@ export class Network {
 
   #deliverAt(
     atMs: number,
-    group: GroupKey,
-    message: RaftMessage,
-    payload: Buffer,
+    from: number,
+    to: number,
+    give: (station: Station) => void,
     generation: number,
   ): void {
-    const from = message.from.nodeId;
-    const to = message.to.nodeId;
     const life = this.#stations[to]?.life;
     this.#world.at(atMs, () => {
       const station = this.#stations[to];
@@ -175,7 +185,7 @@ export class Network {
         const link = this.#links.get(linkOf(from, to));
         if (link?.generation !== generation || station.life !== life) return;
       }
-      station.onMessage(group, message, payload);
+      give(station);
     });
   }
 

@@ -113,9 +113,14 @@ class Simulation {
     });
     const keepsIdentity = mutant?.keepsIdentity ?? false;
     const nodes = this.#nodes;
-    const coordinators = this.#consumers === null ? null : plan.groups;
-    const hit = { world, random: random.fork(), network, nodes, keepsIdentity, coordinators };
-    this.#injector = new Injector(hit);
+    const hooks = {
+      keepsIdentity,
+      transfer: () => this.#transfer(),
+      onSpoilt: (nodeId: number) => {
+        for (const watch of nodes[nodeId - 1]?.watches ?? []) watch.spoil(false);
+      },
+    };
+    this.#injector = new Injector({ world, random: random.fork(), network, nodes, ...hooks });
     this.#readers = logs.map((group) => new SimReader(group, world));
     this.#producers = logs.map((group) => this.#makeProducers(group, sent, random));
   }
@@ -303,6 +308,16 @@ class Simulation {
       if (offset <= partition.log.logStartOffset) return;
       if (partition.replica.proposeLogStart(offset)) this.world.branch('trim-proposed');
     });
+  }
+
+  /** Of the partitions, and of the group coordinators. */
+  #transfer(): boolean {
+    const groups = this.#consumers === null ? [0] : [0, this.#plan.groups];
+    const leaders = groups.map((group) => this.#nodes.find((node) => node.isLeading(group)));
+    for (const [i, leader] of leaders.entries()) {
+      leader?.turn(() => leader.partition(groups[i] as number)?.replica.transferLeadership());
+    }
+    return leaders.some((leader) => leader !== undefined);
   }
 
   /** Mostly the newest leader; sometimes one of long ago, or nobody. */

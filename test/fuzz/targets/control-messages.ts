@@ -142,8 +142,9 @@ export class ControlBench {
   });
 
   constructor() {
-    void this.#requests.request({ kind: 'allocateProducerIds', nodeId: 1 }, 1_000);
-    void this.#settle.everywhere(0, [], 1_000);
+    const ignored = (): void => undefined;
+    this.#requests.ask({ kind: 'allocateProducerIds', nodeId: 1 }, 1_000, ignored);
+    this.#settle.everywhere(0, [], 1_000, ignored);
   }
 
   /** Takes a value as the broker does: what is no message is ignored. */
