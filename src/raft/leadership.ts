@@ -294,11 +294,15 @@ export class Leadership {
     }) as Append;
   }
 
-  /** The driver captured a state that ends at `position`. */
+  /**
+   * The driver captured a state that ends at `position`: committed, and it knows so even where this
+   * log does not. After a restart the log learns of commits again only when its own epoch start is
+   * committed, which may need the very follower that waits for the snapshot.
+   */
   offerSnapshot(to: VoterId, position: Position, totalBytes: number): void {
     const progress = this.#mustProgress(to);
     const { log } = this.#core;
-    assert(comparePositions(position, log.commit) <= 0, 'a snapshot is committed (R15)');
+    assert(comparePositions(position, log.end) <= 0, 'a leader holds what is committed (R4, R15)');
     assert(comparePositions(position, log.start) >= 0, 'the log goes on where a snapshot ends');
     progress.transfer = { position, totalBytes, receivedBytes: 0 };
   }

@@ -154,10 +154,10 @@ export class RaftGroup {
     else this.#following.onSynced();
   }
 
-  /** The driver could write only up to `end` (its disk is full): nothing behind it exists. */
-  writesFailed(end: Position): void {
+  /** The driver could not write all (its disk is full): the log is what lies in [start, end). */
+  writesFailed(start: Position, end: Position): void {
     assert(this.#leadership === null, 'a leader writes before it proposes');
-    this.#core.log.retreatTo(end);
+    this.#core.log.retreatTo(start, end);
   }
 
   /** The link to a node closed. If it led, the group looks for a new leader at once. */

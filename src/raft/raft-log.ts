@@ -28,6 +28,16 @@ import {
 } from './messages.js';
 import type { LogWrite, SyncToken } from './ready.js';
 
+/** What a snapshot replaced, for as long as the driver may find no room for it. */
+type Replaced = {
+  readonly by: Position;
+  readonly start: Position;
+  readonly end: Position;
+  readonly commit: Position;
+  readonly told: Position;
+  readonly epochs: EpochHistory;
+};
+
 export class RaftLog {
   #start: Position;
   #end: Position;
@@ -38,6 +48,7 @@ export class RaftLog {
   #matched: Position;
   #epochs: EpochHistory;
   #writes: LogWrite[] = [];
+  #replaced: Replaced | null = null;
   /** Raised by whatever makes an earlier sync say nothing about the log's end. */
   #generation = 0;
   #walSequence = 0;
@@ -216,6 +227,7 @@ export class RaftLog {
   /** Replaces everything by a snapshot that ends at `to`. */
   reset(to: Position, epochs: readonly EpochEntry[], state: Uint8Array): void {
     assert(comparePositions(to, this.#commit) > 0, 'a snapshot is news', { to });
+    this.#rememberReplaced(to);
     this.#epochs = new EpochHistory(epochs);
     this.#start = to;
     this.#end = to;
@@ -228,8 +240,26 @@ export class RaftLog {
     this.#writes.push({ kind: 'reset', to, epochs, state });
   }
 
-  /** The driver could not write everything: the log really ends here. */
-  retreatTo(end: Position): void {
+  #rememberReplaced(by: Position): void {
+    const isRepeated = this.#writes.some(({ kind }) => kind === 'reset');
+    // A snapshot that nobody has written yet is replaced with everything before it.
+    this.#writes = [];
+    if (this.#replaced !== null && isRepeated) this.#replaced = { ...this.#replaced, by };
+    else {
+      this.#replaced = {
+        by,
+        start: this.#start,
+        end: this.#end,
+        commit: this.#commit,
+        told: this.#told,
+        epochs: this.#epochs,
+      };
+    }
+  }
+
+  /** The driver could not write everything: the log really begins and ends here. */
+  retreatTo(start: Position, end: Position): void {
+    this.#maybeTakeBack(start);
     assert(comparePositions(end, this.#end) <= 0, 'a failed write adds nothing', { end });
     assert(comparePositions(end, this.#told) >= 0, 'applied entries were written', { end });
     this.#epochs.truncateTo(end);
@@ -239,6 +269,19 @@ export class RaftLog {
     this.#synced = minPosition(this.#synced, end);
     this.#generation++;
     this.#writes = [];
+  }
+
+  /** The log is as it was before the snapshot, for which there was no room. */
+  #maybeTakeBack(start: Position): void {
+    const before = this.#replaced;
+    if (before === null || comparePositions(start, before.by) >= 0) return;
+    this.#replaced = null;
+    this.#epochs = before.epochs;
+    this.#start = before.start;
+    this.#end = before.end;
+    this.#commit = before.commit;
+    this.#told = before.told;
+    this.#matched = before.commit;
   }
 
   /** The driver moved the log's start (a committed decision). */
@@ -297,6 +340,8 @@ export class RaftLog {
   takeWrites(): readonly LogWrite[] {
     const writes = this.#writes;
     if (writes.length > 0) this.#writes = [];
+    // What was handed out before was written, or the driver would have said otherwise.
+    else this.#replaced = null;
     return writes;
   }
 

@@ -332,7 +332,7 @@ export class Replica {
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       this.#onFull();
-      this.#raft.writesFailed(this.#log.logEnd);
+      this.#raft.writesFailed(this.#log.logStart, this.#log.logEnd);
     }
   }
 

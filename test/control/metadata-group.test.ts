@@ -260,4 +260,31 @@ test('real replicas: form, kill the controller, fall behind a snapshot, restart 
   group.assertSame();
 });
 
+test('a leader that restarts sends its snapshot to the one it needs for a majority', async () => {
+  const group = new Group();
+  for (const { nodeId } of VOTERS) group.start(nodeId);
+  const isComplete = (): boolean => liveBrokers(group.of(1).control.image).length === 3;
+  await group.advance(5_000, isComplete);
+  await group.until(group.create(1, 'first'));
+  const late = group.of(1).control.controllerId;
+  const [survivor = 0, other = 0] = VOTERS.map(({ nodeId }) => nodeId).filter((id) => id !== late);
+  group.kill(late);
+  for (let round = 0; round < 6; round++) {
+    const names = Array.from({ length: 40 }, (_, i) => `topic-${round}-${i}`);
+    await group.until(Promise.all(names.map((name) => group.create(survivor, name))));
+  }
+  await group.advance(200);
+  const { log } = group.of(survivor);
+  assert.ok(log.logStartOffset > 20, `trimmed to ${log.logStartOffset}`);
+  group.kill(survivor);
+  group.kill(other);
+
+  // Nothing commits before the late one has the snapshot, and its log knows of no commit so late.
+  group.start(survivor);
+  group.start(late);
+  await group.until(group.create(late, 'after-restart'));
+  assert.is(group.of(late).control.image.topics.size, 2 + 240);
+  group.assertSame();
+});
+
 test.run();

@@ -267,6 +267,41 @@ test('a follower below the log start gets the captured state in pieces, then the
   assert.is(late.log.logEnd.offset, 12);
 });
 
+test('a snapshot that finds no room leaves the log as it was, and comes again', () => {
+  const state = Buffer.from('state');
+  const place = { isFull: true, refused: 0, installed: 0 };
+  const snapshots = (nodeId: number): StateSnapshots => ({
+    capture: () => ({ position: cluster.member(nodeId).replica.commitPosition, bytes: state }),
+    install: () => {
+      place.refused += place.isFull ? 1 : 0;
+      if (place.isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+      place.installed++;
+    },
+  });
+  const cluster: ReplicaCluster = new ReplicaCluster(3, { snapshots });
+  const leader = cluster.elect();
+  const late = cluster.members.find((member) => member !== leader) ?? leader;
+  append(leader, 'shared', 3);
+  cluster.tick(2);
+  const before = late.replica.logEnd;
+  cluster.lost.add(late.nodeId);
+  for (let i = 0; i < 5; i++) append(leader, `a${i}`, 2);
+  cluster.run();
+  leader.log.trimTo(13);
+  cluster.tick(2);
+  cluster.lost.clear();
+  cluster.tick(20);
+  assert.ok(place.refused > 0);
+  assert.is(late.replica.failure, null);
+  assert.equal(late.replica.logEnd, before);
+  place.isFull = false;
+  cluster.tick(20);
+  assert.is(place.installed, 1);
+  append(leader, 'after');
+  cluster.tick(4);
+  assert.is(late.replica.highWatermark, 14);
+});
+
 test('after a gap in time a leader takes and serves nothing until a quorum has answered', () => {
   const cluster = new ReplicaCluster(3);
   const { replica } = cluster.elect();
