@@ -3,13 +3,13 @@
  * have in common. One seed in a hundred runs twice and must have the same hash.
  */
 import type { SimMutant } from './mutant.js';
-import { makePlan, type Profile } from './plan.js';
-import { type SimResult, simulate } from './simulation.js';
+import { type AnyProfile, planOf, run } from './scenario.js';
+import type { SimResult } from './simulation.js';
 import { addCounts, type Counts } from './world.js';
 
 export type CampaignOptions = {
   readonly seeds: Iterable<number>;
-  readonly profile?: Profile | undefined;
+  readonly profile?: AnyProfile | undefined;
   readonly mutant?: SimMutant | undefined;
   readonly isTraced?: boolean;
   /** Asked after each seed. */
@@ -42,13 +42,13 @@ export function runCampaign(options: CampaignOptions): Totals {
   const totals = newTotals();
   for (const seed of options.seeds) {
     const beforeMs = cpuMs();
-    const plan = makePlan(seed, profile);
-    const result = simulate(plan, { mutant, isTraced });
+    const plan = planOf(seed, profile);
+    const result = run(plan, { mutant, isTraced });
     const spentMs = cpuMs() - beforeMs;
     add(totals, result, plan.profile, spentMs);
     if (seed % REPEATED_EVERY === 0) {
       totals.repeated++;
-      if (simulate(plan, { mutant }).hash !== result.hash) totals.unstableSeed = seed;
+      if (run(plan, { mutant }).hash !== result.hash) totals.unstableSeed = seed;
     }
     if (result.violation !== null) totals.failure = result;
     if (totals.failure !== null || totals.unstableSeed !== null) break;
@@ -75,7 +75,7 @@ function newTotals(): Totals {
   };
 }
 
-function add(totals: Totals, result: SimResult, profile: Profile, spentMs: number): void {
+function add(totals: Totals, result: SimResult, profile: AnyProfile, spentMs: number): void {
   totals.runs++;
   totals.lastSeed = result.seed;
   totals.simulatedMs += result.simulatedMs;

@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util';
 import { addToLedger } from '../support/ledger.js';
 import { runCampaign, type Totals } from './campaign.js';
 import { mutantOf, type SimMutant } from './mutant.js';
-import { makePlan, type Plan, PROFILES, type Profile } from './plan.js';
+import { ALL_PROFILES, type AnyPlan, type AnyProfile, planOf, run } from './scenario.js';
 import { type Shrunk, shrink } from './shrink.js';
-import { invariantOf, type SimResult, simulate } from './simulation.js';
+import { invariantOf, type SimResult } from './simulation.js';
 
 const PROGRESS_MS = 2_000;
 
@@ -36,12 +36,12 @@ const isJson = values.format === 'json';
 const startedMs = performance.now();
 
 if (values.plan === undefined) runSeeds();
-else runPlan(JSON.parse(readFileSync(values.plan, 'utf8')) as Plan);
+else runPlan(JSON.parse(readFileSync(values.plan, 'utf8')) as AnyPlan);
 
-function profileOf(name: string | undefined): Profile | undefined {
-  const known = PROFILES.find((each) => each === name);
+function profileOf(name: string | undefined): AnyProfile | undefined {
+  const known = ALL_PROFILES.find((each) => each === name);
   if (name !== undefined && known === undefined) {
-    throw new Error(`no profile ${name}; there are ${PROFILES.join(', ')}`);
+    throw new Error(`no profile ${name}; there are ${ALL_PROFILES.join(', ')}`);
   }
   return known;
 }
@@ -98,7 +98,7 @@ function* seedsFrom(first: number): Generator<number> {
 function shrinkFailure(failure: SimResult, of: SimMutant | undefined): Shrunk {
   process.stderr.write(`seed ${failure.seed}: ${failure.violation?.message.split('\n')[0]}\n`);
   const invariant = invariantOf(failure.violation as Error);
-  return shrink(makePlan(failure.seed, profile), invariant, {
+  return shrink(planOf(failure.seed, profile), invariant, {
     mutant: of,
     onProgress: ({ faults, operations }, runs) => {
       const left = `${faults.length} faults, ${operations.length} operations`;
@@ -107,8 +107,8 @@ function shrinkFailure(failure: SimResult, of: SimMutant | undefined): Shrunk {
   });
 }
 
-function runPlan(plan: Plan): void {
-  const result = simulate(plan, { mutant, isTraced: values.trace });
+function runPlan(plan: AnyPlan): void {
+  const result = run(plan, { mutant, isTraced: values.trace });
   say(`plan       seed ${plan.seed}, ${hours(result.simulatedMs)} hours, ${result.events} events`);
   say(`hash       ${result.hash.toString(16)}`);
   if (result.violation === null) return;

@@ -3,7 +3,7 @@
  * on - in the sources through an option that only a test can pass, on the simulated disk, or in how
  * a node comes back.
  */
-import { MUTANTS, type Mutant } from '#src/base/mutant.js';
+import { CONTROL_MUTANTS, MUTANTS, type Mutant } from '#src/base/mutant.js';
 import type { MemoryDisk } from '../log/memory-disk.js';
 
 export type SimMutant = {
@@ -12,13 +12,20 @@ export type SimMutant = {
   readonly onDisk?: NonNullable<MemoryDisk['mistake']>;
   /** A wiped node comes back under its old directory id. */
   readonly keepsIdentity?: boolean;
+  /** A replica that the image does not know is removed. */
+  readonly deletesOrphans?: boolean;
+  /** Only the control plane's profile can notice. */
+  readonly isOfControl?: boolean;
 };
 
+const OF_CONTROL: ReadonlySet<string> = new Set(CONTROL_MUTANTS);
+
 export const SIM_MUTANTS: readonly SimMutant[] = [
-  ...MUTANTS.map((name) => ({ name, inSource: name })),
+  ...MUTANTS.map((name) => ({ name, inSource: name, isOfControl: OF_CONTROL.has(name) })),
   { name: 'rename-without-directory-sync', onDisk: 'rename-without-directory-sync' },
   { name: 'sync-retried-after-error', onDisk: 'sync-retried-after-error' },
   { name: 'wiped-voter-keeps-identity', keepsIdentity: true },
+  { name: 'deletes-orphans', deletesOrphans: true, isOfControl: true },
 ];
 
 export function mutantOf(name: string): SimMutant {

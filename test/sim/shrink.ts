@@ -4,22 +4,22 @@
  * by runs and by time.
  */
 import type { SimMutant } from './mutant.js';
-import type { Plan } from './plan.js';
-import { invariantOf, simulate } from './simulation.js';
+import { type AnyPlan, run } from './scenario.js';
+import { invariantOf } from './simulation.js';
 
-export type Shrunk = { readonly plan: Plan; readonly runs: number };
+export type Shrunk = { readonly plan: AnyPlan; readonly runs: number };
 
 export type ShrinkOptions = {
   readonly mutant?: SimMutant | undefined;
   readonly runsMax?: number;
   readonly msMax?: number;
-  readonly onProgress?: (plan: Plan, runs: number) => void;
+  readonly onProgress?: (plan: AnyPlan, runs: number) => void;
 };
 
 const RUNS_MAX = 600;
 const MS_MAX = 60_000;
 
-export function shrink(plan: Plan, invariant: string, options: ShrinkOptions = {}): Shrunk {
+export function shrink(plan: AnyPlan, invariant: string, options: ShrinkOptions = {}): Shrunk {
   return new Shrinker(plan, invariant, options).run();
 }
 
@@ -27,10 +27,10 @@ class Shrinker {
   readonly #invariant: string;
   readonly #o: ShrinkOptions;
   readonly #endMs: number;
-  #best: Plan;
+  #best: AnyPlan;
   #runs = 0;
 
-  constructor(plan: Plan, invariant: string, options: ShrinkOptions) {
+  constructor(plan: AnyPlan, invariant: string, options: ShrinkOptions) {
     this.#best = plan;
     this.#invariant = invariant;
     this.#o = options;
@@ -64,9 +64,10 @@ class Shrinker {
   }
 
   #removeConsumers(): void {
-    if (this.#best.coordinator === null) return;
-    const operations = this.#best.operations.filter(({ operation }) => operation.kind !== 'member');
-    this.#try({ ...this.#best, coordinator: null, operations });
+    const best = this.#best;
+    if (best.profile === 'control' || best.coordinator === null) return;
+    const operations = best.operations.filter(({ operation }) => operation.kind !== 'member');
+    this.#try({ ...best, coordinator: null, operations });
   }
 
   #removeNodes(): void {
@@ -84,9 +85,9 @@ class Shrinker {
     return this.#runs >= (this.#o.runsMax ?? RUNS_MAX) || performance.now() >= this.#endMs;
   }
 
-  #try(plan: Plan): boolean {
+  #try(plan: AnyPlan): boolean {
     this.#runs++;
-    const { violation } = simulate(plan, { mutant: this.#o.mutant });
+    const { violation } = run(plan, { mutant: this.#o.mutant });
     if (violation === null || invariantOf(violation) !== this.#invariant) return false;
     this.#best = plan;
     this.#o.onProgress?.(plan, this.#runs);

@@ -2,9 +2,9 @@
  * Looks for a seed of the general plan that finds a mutant, and makes sure that it is the mistake
  * that was found: the right program passes the same seed.
  */
-import { makePlan } from '../plan.js';
 import type { SimMutant } from '../mutant.js';
-import { invariantOf, simulate } from '../simulation.js';
+import { planOf, run } from '../scenario.js';
+import { invariantOf } from '../simulation.js';
 
 export type Kill = {
   readonly seed: number;
@@ -25,13 +25,13 @@ export function killMutant(mutant: SimMutant, options: HuntOptions): Kill | null
   const { firstSeed, seedsMax, isOver } = options;
   for (let seeds = 1; seeds <= seedsMax; seeds++) {
     const seed = firstSeed + seeds - 1;
-    const plan = makePlan(seed);
-    const { violation } = simulate(plan, { mutant });
+    const plan = planOf(seed, mutant.isOfControl ? 'control' : undefined);
+    const { violation } = run(plan, { mutant });
     if (violation === null) {
       if (isOver?.(seeds)) return null;
       continue;
     }
-    const sound = simulate(plan).violation;
+    const sound = run(plan).violation;
     if (sound !== null) throw new Error(`seed ${seed} fails without the mutant: ${sound.message}`);
     const invariant = invariantOf(violation);
     const [message = ''] = violation.message.split('\n');

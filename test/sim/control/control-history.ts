@@ -1,0 +1,167 @@
+/**
+ * The one history of committed metadata, as the first node that applied each record told it, and
+ * what every other word is held against: images, snapshots, answers, leaders. Knows every image
+ * there ever was, by its offset.
+ */
+import { type GroupKey, groupText } from '#src/base/group.js';
+import type { ImageDelta } from '#src/control/delta.js';
+import { applyRecord, type ClusterImage, EMPTY_IMAGE } from '#src/control/image.js';
+import { encodeImage } from '#src/control/image-codec.js';
+import { encodeRecord, type MetadataRecord } from '#src/control/records.js';
+import { Violation, type World } from '../world.js';
+
+/** What was committed and acknowledged when a client asked. */
+export type Moment = { readonly length: number; readonly ackedOffset: number };
+
+type Served = { readonly leaderEpoch: number; readonly nodeId: number };
+
+/** One image in so many is compared as a whole, besides each record of it. */
+const COMPARED_EVERY = 16;
+
+export class ControlHistory {
+  readonly #world: World;
+  readonly #records: MetadataRecord[] = [];
+  readonly #bytes: Buffer[] = [];
+  /** By offset: after all records below it. */
+  readonly #images: ClusterImage[] = [EMPTY_IMAGE];
+  readonly #topicIds = new Set<string>();
+  readonly #deletedIds = new Set<string>();
+  readonly #controllers = new Map<number, number>();
+  readonly #served = new Map<string, Served>();
+  readonly #founders = new Set<number>();
+  #ackedOffset = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get length(): number {
+    return this.#records.length;
+  }
+
+  get image(): ClusterImage {
+    return this.#images[this.length] as ClusterImage;
+  }
+
+  imageAt(offset: number): ClusterImage {
+    return this.#images[offset] as ClusterImage;
+  }
+
+  /** Committed records in [from, end). */
+  between(from: number, end: number): readonly MetadataRecord[] {
+    return this.#records.slice(from, end);
+  }
+
+  onFounded(nodeId: number): void {
+    this.#founders.add(nodeId);
+  }
+
+  /** So many nodes have written down who the first voters are. */
+  isFounded(nodes: number): boolean {
+    return this.#founders.size === nodes;
+  }
+
+  isDeleted(topicId: string): boolean {
+    return this.#deletedIds.has(topicId);
+  }
+
+  now(): Moment {
+    return { length: this.length, ackedOffset: this.#ackedOffset };
+  }
+
+  /** A client heard an answer that rests on everything below `offset`. */
+  onAnswered(offset: number): void {
+    this.#ackedOffset = Math.max(this.#ackedOffset, offset);
+  }
+
+  /** M1: what a node calls the image is a prefix of the one history. */
+  onImage(nodeId: number, image: ClusterImage, delta: ImageDelta): void {
+    if (delta.kind === 'full') return this.checkImage(nodeId, image);
+    for (const [i, record] of delta.records.entries())
+      this.#onRecord(nodeId, delta.from + i, record);
+    if (image.appliedOffset !== delta.to) {
+      throw new Violation('M1', `node ${nodeId} is at ${image.appliedOffset}, not at ${delta.to}`);
+    }
+    if (delta.to % COMPARED_EVERY === 0) this.checkImage(nodeId, image);
+  }
+
+  checkImage(nodeId: number, image: ClusterImage): void {
+    const { appliedOffset } = image;
+    if (appliedOffset > this.length) {
+      throw new Violation('M1', `node ${nodeId} is at ${appliedOffset} of ${this.length}`);
+    }
+    const expected = this.imageAt(appliedOffset);
+    if (image === expected || encodeImage(image).equals(encodeImage(expected))) return;
+    throw new Violation('M1', `node ${nodeId} has another image at ${appliedOffset}`);
+  }
+
+  #onRecord(nodeId: number, offset: number, record: MetadataRecord): void {
+    const bytes = encodeRecord(record);
+    const known = this.#bytes[offset];
+    if (known !== undefined) {
+      if (known.equals(bytes)) return;
+      throw new Violation(
+        'M1',
+        `node ${nodeId} applies ${record.kind} at ${offset}, others ${this.#records[offset]?.kind}`,
+      );
+    }
+    if (offset !== this.length) {
+      throw new Violation('M1', `node ${nodeId} applies ${offset}, known are ${this.length}`);
+    }
+    this.#judge(record, offset);
+    this.#images.push(applyRecord(this.image, record));
+    this.#records.push(record);
+    this.#bytes.push(bytes);
+    this.#world.note(`commit ${offset} ${record.kind}`);
+  }
+
+  #judge(record: MetadataRecord, offset: number): void {
+    switch (record.kind) {
+      case 'create-topic':
+        if (this.#topicIds.has(record.topicId)) {
+          throw new Violation('M2', `topic id ${record.topicId} is given again at ${offset}`);
+        }
+        this.#topicIds.add(record.topicId);
+        return;
+      case 'add-partitions': {
+        const count = this.image.topicsById.get(record.topicId)?.partitions.length;
+        if (count === record.firstPartition) return;
+        throw new Violation('M2', `partitions from ${record.firstPartition}, there are ${count}`);
+      }
+      case 'delete-topic':
+        this.#deletedIds.add(record.topicId);
+        return;
+      case 'producer-id-block':
+        if (record.firstProducerId === this.image.nextProducerId) return;
+        throw new Violation('M4', `block ${record.firstProducerId} at ${offset}`);
+      default:
+    }
+  }
+
+  onController(nodeId: number, leaderEpoch: number): void {
+    const before = this.#controllers.get(leaderEpoch);
+    if (before !== undefined) {
+      throw new Violation('R1', `${before} and ${nodeId} are controllers in ${leaderEpoch}`);
+    }
+    this.#controllers.set(leaderEpoch, nodeId);
+    this.#world.branch(this.#controllers.size === 1 ? 'first-controller' : 'controller-changed');
+    this.#world.note(`controller ${nodeId} ${leaderEpoch}`);
+  }
+
+  /** Epochs of those that begin to serve a partition only rise. */
+  onServing(nodeId: number, group: GroupKey, leaderEpoch: number): void {
+    const key = groupText(group);
+    const before = this.#served.get(key);
+    const isOld =
+      before !== undefined &&
+      (leaderEpoch < before.leaderEpoch ||
+        (leaderEpoch === before.leaderEpoch && nodeId !== before.nodeId));
+    if (isOld) {
+      throw new Violation(
+        'M2',
+        `${nodeId} serves ${key} in ${leaderEpoch} after ${before.nodeId} in ${before.leaderEpoch}`,
+      );
+    }
+    this.#served.set(key, { leaderEpoch, nodeId });
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * One simulated broker with its control plane: a main thread and a shard thread of production code
+ * on one disk in memory, words between the two that take their time, and a life that can end at any
+ * moment. Every event is a turn of a loop; what the turn wants to run soon runs at its end.
+ */
+import type { GroupKey, VoterId } from '#src/base/group.js';
+import { METADATA_GROUP } from '#src/base/group.js';
+import { isPlainMsgpack } from '#src/base/plain-msgpack.js';
+import type { Prng } from '#src/base/prng.js';
+import type { FoundingMessage } from '#src/broker/founding.js';
+import type { ControlPlane } from '#src/control/control-plane.js';
+import type { ControlMessage } from '#src/control/messages.js';
+import type { LogRange } from '#src/log/log-types.js';
+import type { RaftMessage } from '#src/raft/messages.js';
+import { GapDetector } from '#src/replication/gap.js';
+import { Packr } from 'msgpackr';
+import { type Keep, MemoryDisk } from '../../log/memory-disk.js';
+import type { Victim } from '../injector.js';
+import type { SimMutant } from '../mutant.js';
+import type { Network, Station } from '../network.js';
+import { NodeClock } from '../node-clock.js';
+import { isDiskTrouble, readRanges } from '../node-parts.js';
+import { SyncPace } from '../sync-pace.js';
+import { Violation, type World } from '../world.js';
+import { TICK_MS } from './control-config.js';
+import type { ControlHistory } from './control-history.js';
+import type { ControlMain } from './control-main.js';
+import type { ControlPlan } from './control-plan.js';
+import { DIRECTORY, makeProcess, type Process } from './control-process.js';
+import type { ControlShard } from './control-shard.js';
+
+export type ControlNodeOptions = {
+  readonly id: VoterId;
+  readonly voterIds: readonly number[];
+  readonly plan: ControlPlan;
+  readonly world: World;
+  readonly network: Network;
+  readonly random: Prng;
+  readonly history: ControlHistory;
+  readonly mutant: SimMutant | undefined;
+  readonly onSent: (node: ControlNode, type: string) => void;
+};
+
+const packr = new Packr({ useRecords: false });
+
+export class ControlNode implements Station, Victim {
+  readonly nodeId: number;
+  id: VoterId;
+  disk: MemoryDisk;
+  life = 0;
+  isUp = false;
+  isPaused = false;
+  isStranger = false;
+  isDamaged = false;
+  /** Rises with each link that this process loses. */
+  linksLost = 0;
+  readonly syncPace: SyncPace;
+  readonly clock: NodeClock;
+  readonly #o: ControlNodeOptions;
+  #process: Process | null = null;
+  #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
+  #gap = new GapDetector(0, 0);
+  #backlog: (() => void)[] = [];
+  #soon: (() => void)[] = [];
+  readonly #links = new Set<number>();
+  /** Answers that clients wait for; null when the process ends before. */
+  readonly #waiting = new Set<() => void>();
+  /** What a turn told clients. */
+  #told: (() => void)[] = [];
+  /** The process must end, by a disk error. */
+  #failure: Error | null = null;
+
+  constructor(options: ControlNodeOptions) {
+    const { id, random, world, plan } = options;
+    this.#o = options;
+    this.id = id;
+    this.nodeId = id.nodeId;
+    this.clock = new NodeClock(world, random);
+    const { syncMsMin, syncMsMax } = plan;
+    this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
+    this.disk = this.#newDisk();
+  }
+
+  get hasDiskFailed(): boolean {
+    if (!this.isUp || this.#process === null) return false;
+    const { main, shard } = this.#process;
+    return main.wal.failure !== null || shard.wal.failure !== null || shard.hasDiskFailed;
+  }
+
+  get main(): ControlMain | null {
+    return this.#process?.main ?? null;
+  }
+
+  get shard(): ControlShard | null {
+    return this.#process?.shard ?? null;
+  }
+
+  get control(): ControlPlane | null {
+    return this.#process?.main.control ?? null;
+  }
+
+  start(): boolean {
+    const { world, network, plan, mutant } = this.#o;
+    this.disk.mistake = mutant?.onDisk ?? null;
+    this.life++;
+    try {
+      this.#process = this.#makeProcess();
+    } catch (error) {
+      if (!isDiskTrouble(error) && !this.disk.isDead) throw error;
+      world.branch('cannot-start');
+      this.disk.crash('all', this.#o.random);
+      return false;
+    }
+    this.isUp = true;
+    this.#lastEnd = 'killed';
+    this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, this.clock.monotonicMs());
+    network.join(this);
+    this.#tickLater();
+    this.turn(() => this.#process?.main.start());
+    return this.isUp;
+  }
+
+  #makeProcess(): Process {
+    const { plan, history, random, mutant, voterIds, world } = this.#o;
+    const { disk, clock, id: self, life } = this;
+    const shared = { plan, history, random, mutant, voterIds, world, disk, clock, self };
+    return makeProcess({
+      ...shared,
+      lastEnd: this.#lastEnd,
+      peers: { send: this.#send.bind(this) },
+      sendControl: (to, message) => this.#sendControl(to, message),
+      isLinked: (nodeId) => this.#links.has(nodeId),
+      schedule: (delayMs, run) => {
+        world.after(delayMs, () => {
+          if (life === this.life) this.turn(run);
+        });
+      },
+      soon: (run) => this.#soon.push(run),
+      onFailed: (error) => {
+        this.#failure ??= error;
+      },
+    });
+  }
+
+  crash(keep: Keep, random: Prng): void {
+    if (!this.isUp) return;
+    this.#o.world.note(`crash ${this.nodeId} ${keep}`);
+    this.#end();
+    this.#lastEnd = keep === 'all' ? 'killed' : 'power';
+    this.disk.crash(keep, random);
+  }
+
+  stopCleanly(): boolean {
+    if (!this.isUp || this.#process === null) return false;
+    const { main, shard } = this.#process;
+    let isClean = true;
+    try {
+      shard.closeCleanly();
+      main.closeCleanly();
+    } catch (error) {
+      if (!isDiskTrouble(error)) throw error;
+      isClean = false;
+    }
+    isClean &&= !this.disk.isDead;
+    this.#end();
+    this.#lastEnd = isClean ? 'clean' : 'killed';
+    this.disk.crash('all', this.#o.random);
+    return isClean;
+  }
+
+  wipe(directoryId: string): void {
+    // Before all have written down who founds the cluster, it has nothing to lose.
+    if (!this.#o.history.isFounded(this.#o.voterIds.length)) return;
+    const id = directoryId.padEnd(22, '_');
+    this.#o.world.branch('wiped');
+    this.isStranger ||= id !== this.id.directoryId;
+    this.id = { nodeId: this.nodeId, directoryId: id };
+    this.disk = this.#newDisk();
+  }
+
+  #newDisk(): MemoryDisk {
+    const disk: MemoryDisk = new MemoryDisk({
+      root: DIRECTORY,
+      schedule: (run) => {
+        const { life } = this;
+        this.syncPace.schedule(() => {
+          if (life === this.life && disk === this.disk) this.turn(run);
+        });
+      },
+    });
+    return disk;
+  }
+
+  pause(): void {
+    this.isPaused = this.isUp;
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    const { life } = this;
+    this.#tick();
+    for (const run of this.#backlog.splice(0)) if (life === this.life) this.turn(run);
+  }
+
+  setClockRate(rate: number): void {
+    this.clock.setRate(rate);
+  }
+
+  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void {
+    this.turn(() => {
+      if (group.topicId === METADATA_GROUP.topicId) this.main?.onRaft(message, payload);
+      else this.shard?.shard.receive(group, message, payload, 0);
+    });
+  }
+
+  onControl(from: number, bytes: Buffer): void {
+    this.turn(() => {
+      if (!isPlainMsgpack(bytes, 0, bytes.length)) throw new Violation('wire', 'not plain msgpack');
+      this.main?.onControl(from, packr.unpack(bytes));
+    });
+  }
+
+  onLink(nodeId: number, isUp: boolean): void {
+    this.turn(() => {
+      if (isUp) this.#links.add(nodeId);
+      else if (this.#links.delete(nodeId)) this.linksLost++;
+      this.main?.onLink(nodeId, isUp);
+      if (isUp) this.shard?.shard.linkUp(nodeId);
+      else this.shard?.shard.linkDown(nodeId);
+    });
+  }
+
+  isLinked(nodeId: number): boolean {
+    return this.#links.has(nodeId);
+  }
+
+  /**
+   * A client's request: `work` runs in a turn and calls `answer` once, or the process ends before:
+   * then it is answered null.
+   */
+  serve<T>(work: (answer: (value: T) => void) => void, answer: (value: T | null) => void): void {
+    if (!this.isUp) return answer(null);
+    const drop = (): void => answer(null);
+    this.#waiting.add(drop);
+    this.turn(() => {
+      // Heard when the turn is over; unheard when the process died in it.
+      work((value) => {
+        this.#told.push(() => {
+          if (this.#waiting.delete(drop)) answer(value);
+        });
+      });
+    });
+  }
+
+  turn(run: () => void): void {
+    if (!this.isUp) return;
+    if (this.isPaused) {
+      this.#backlog.push(run);
+      return;
+    }
+    try {
+      this.#runTurn(run);
+    } catch (error) {
+      if (!isDiskTrouble(error) && !this.disk.isDead) throw error;
+      this.#failure ??= error as Error;
+    }
+    if (this.disk.isDead) this.#die('killed-in-write');
+    else if (this.#failure !== null) this.#dieOf(this.#failure);
+    for (const tell of this.#told.splice(0)) tell();
+  }
+
+  #runTurn(run: () => void): void {
+    const { main, shard } = this.#process as Process;
+    if (this.#gap.look(this.clock.monotonicMs())) {
+      this.#o.world.branch('gap');
+      main.resumedAfterGap();
+      shard.shard.resumedAfterGap();
+    }
+    run();
+    main.turn();
+    shard.turn();
+    while (this.#soon.length > 0 && this.#failure === null && !this.disk.isDead) {
+      (this.#soon.shift() as () => void)();
+      main.turn();
+    }
+  }
+
+  /** What ends the process, as an exception that nobody catches does; somebody starts it again. */
+  #dieOf(error: Error): void {
+    const isOfDisk = isDiskTrouble(error);
+    if (!isOfDisk) throw error instanceof Violation ? error : asViolation(this.nodeId, error);
+    this.#die('ended-by-disk');
+  }
+
+  #die(how: string): void {
+    const { world, random } = this.#o;
+    world.fault(how);
+    this.crash('all', random);
+    const { life } = this;
+    world.after(random.int(20, 400), () => this.#startAgain(life));
+  }
+
+  #startAgain(life: number): void {
+    if (this.isUp || life !== this.life) return;
+    const { world } = this.#o;
+    const isSound = this.disk.capacityBytes > 0 && this.disk.failSync === null;
+    if (isSound && this.start()) return;
+    const now = this.life;
+    world.after(100, () => this.#startAgain(now));
+  }
+
+  #end(): void {
+    this.isUp = false;
+    this.life++;
+    this.#process = null;
+    this.isPaused = false;
+    this.#backlog = [];
+    this.#soon = [];
+    this.#told = [];
+    this.#links.clear();
+    this.#failure = null;
+    this.#o.network.leave(this.nodeId);
+    for (const drop of [...this.#waiting]) if (this.#waiting.delete(drop)) drop();
+  }
+
+  #tickLater(): void {
+    const { life } = this;
+    this.#o.world.after(TICK_MS / this.clock.rate, () => {
+      if (life !== this.life) return;
+      if (!this.isPaused) this.#tick();
+      this.#tickLater();
+    });
+  }
+
+  #tick(): void {
+    this.turn(() => this.main?.tick());
+    this.turn(() => this.shard?.tick());
+  }
+
+  #send(_to: number, group: GroupKey, message: RaftMessage, ranges: readonly LogRange[]): boolean {
+    // A dead process says nothing.
+    if (this.disk.isDead) return true;
+    const payload = readRanges(this.disk, ranges, this.#o.world);
+    if (payload === null) return false;
+    const isSent = this.#o.network.send(group, message, payload);
+    this.#o.onSent(this, message.type);
+    return isSent;
+  }
+
+  #sendControl(to: number, message: ControlMessage | FoundingMessage): boolean {
+    if (this.disk.isDead) return true;
+    if (!this.#links.has(to)) return false;
+    return this.#o.network.sendControl(this.nodeId, to, packr.pack(message));
+  }
+}
+
+function asViolation(nodeId: number, error: Error): Violation {
+  return new Violation('assert', `node ${nodeId}: ${error.stack}`);
+}

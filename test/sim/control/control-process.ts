@@ -1,0 +1,126 @@
+/**
+ * One life of a simulated broker's process: a main thread and a shard thread on the same disk, and
+ * the words between them, as `src/broker` joins them.
+ */
+import type { Clock } from '#src/base/clock.js';
+import type { VoterId } from '#src/base/group.js';
+import type { Prng } from '#src/base/prng.js';
+import type { FoundingMessage } from '#src/broker/founding.js';
+import { readMetaProperties, writeMetaProperties } from '#src/control/meta-properties.js';
+import type { ControlMessage } from '#src/control/messages.js';
+import type { Logger } from '#src/observability/logger.js';
+import type { PeerTransport } from '#src/replication/replica.js';
+import type { MemoryDisk } from '../../log/memory-disk.js';
+import type { SimMutant } from '../mutant.js';
+import { branchLogger } from '../node-parts.js';
+import { Violation, type World } from '../world.js';
+import type { ControlHistory } from './control-history.js';
+import { ControlMain } from './control-main.js';
+import type { ControlPlan } from './control-plan.js';
+import { ControlShard } from './control-shard.js';
+import { ThreadPort } from './thread-port.js';
+import { uuidFrom } from './uuid.js';
+
+export const DIRECTORY = '/data';
+
+export type Process = { readonly main: ControlMain; readonly shard: ControlShard };
+
+export type ProcessOptions = {
+  readonly self: VoterId;
+  readonly voterIds: readonly number[];
+  readonly plan: ControlPlan;
+  readonly world: World;
+  readonly disk: MemoryDisk;
+  readonly clock: Clock;
+  readonly random: Prng;
+  readonly history: ControlHistory;
+  readonly mutant: SimMutant | undefined;
+  /** How the life before ended. */
+  readonly lastEnd: 'killed' | 'power' | 'clean';
+  readonly peers: PeerTransport;
+  readonly sendControl: (to: number, message: ControlMessage | FoundingMessage) => boolean;
+  readonly isLinked: (nodeId: number) => boolean;
+  /** Runs something as a turn of this life. */
+  readonly schedule: (delayMs: number, run: () => void) => void;
+  /** Runs something at the end of this turn. */
+  readonly soon: (run: () => void) => void;
+  /** The process must end. */
+  readonly onFailed: (error: Error) => void;
+};
+
+/** Log lines that count under their own words, whatever kind of thing they are about. */
+const NAMED = new Set(['replica of a deleted topic removed']);
+
+export function makeProcess(options: ProcessOptions): Process {
+  const { self, plan, world, disk, clock, random, history, mutant, schedule } = options;
+  const { clusterId } = takeIdentity(disk, self);
+  const ports = { random: random.fork(), delayMsMax: plan.control.threadMsMax, schedule, world };
+  const toMain = new ThreadPort(ports);
+  const toShard = new ThreadPort(ports);
+  const common = {
+    ...{ plan, self, disk, clock, history, directory: DIRECTORY, mutant: mutant?.inSource },
+    logger: loggerOf(options),
+    peers: options.peers,
+    isPageCacheLost: options.lastEnd === 'power',
+  };
+  const shard = new ControlShard({
+    ...common,
+    random: random.fork(),
+    branch: (name) => world.branch(name),
+    deletesOrphans: mutant?.deletesOrphans ?? false,
+    isCleanStop: options.lastEnd === 'clean',
+    later: (run) => schedule(0, run),
+    onLeadership: (facts) => toMain.post(() => main.control?.announceLeaders(facts)),
+    onReconciled: (offset, unopened) => {
+      toMain.post(() => {
+        main.control?.setReconciled(main.readiness.shardFollowed(0, offset, unopened));
+      });
+    },
+  });
+  const main: ControlMain = new ControlMain({
+    ...common,
+    random: random.fork(),
+    voterIds: options.voterIds,
+    clusterId,
+    newUuid: () => uuidFrom(random),
+    soon: options.soon,
+    sendControl: options.sendControl,
+    isLinked: options.isLinked,
+    onImage: (delta, isCurrent) => toShard.post(() => shard.view.follow({ delta, isCurrent })),
+    onLeaders: (entries) => toShard.post(() => void shard.view.leaders.merge(entries)),
+    barrier: (done) => toShard.post(() => toMain.post(done)),
+    transfer: ({ topicId, partition, to }) => {
+      toShard.post(() => {
+        shard.shard.find({ topicId, partition })?.replica.transferLeadership(to);
+      });
+    },
+    onFailed: options.onFailed,
+  });
+  return { main, shard };
+}
+
+function takeIdentity(disk: MemoryDisk, self: VoterId): { clusterId: string | null } {
+  const known = readMetaProperties(disk, DIRECTORY);
+  if (known === null) {
+    const fresh = { ...self, clusterId: null };
+    writeMetaProperties(disk, DIRECTORY, fresh);
+    return fresh;
+  }
+  if (known.directoryId === self.directoryId) return known;
+  throw new Violation('L3', `node ${self.nodeId} finds the directory ${known.directoryId}`);
+}
+
+function loggerOf(options: ProcessOptions): Logger {
+  const { world, history, self } = options;
+  const logger = branchLogger(world, self.nodeId);
+  return {
+    ...logger,
+    info: (fields, message) => {
+      logger.info(fields, message);
+      if ('kind' in fields && NAMED.has(message)) world.branch(message);
+      if (message !== 'this node is controller') return;
+      history.onController(self.nodeId, (fields as { leaderEpoch: number }).leaderEpoch);
+    },
+    child: () => loggerOf(options),
+  };
+}
