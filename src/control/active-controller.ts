@@ -21,6 +21,7 @@ import type { HeartbeatMessage, ResponseMessage } from './messages.js';
 import type { ControlOp } from './operations.js';
 import type { MetadataLog, MetadataReplica } from './ports.js';
 import { FEATURE_LEVEL_MAX, type MetadataRecord } from './records.js';
+import { ToldAnswers } from './told-answers.js';
 
 export type Answer = ResponseMessage['answer'];
 
@@ -54,6 +55,7 @@ export class ActiveController {
   #open: OpenAnswer[] = [];
   /** Requests that wait for a commit or a confirmation: a retry of one changes nothing. */
   readonly #inFlight = new Set<string>();
+  readonly #told = new ToldAnswers();
   #tickedAtMs: MonotonicMs;
   #forgottenAtMs: MonotonicMs;
   #appliedOffset: Offset;
@@ -83,6 +85,11 @@ export class ActiveController {
   /** Decides an operation; `done` is called once, now or later, unless the request is in flight. */
   handle(requestId: string, op: ControlOp, done: (answer: Answer) => void): void {
     if (this.#inFlight.has(requestId)) return;
+    const told = this.#told.find(requestId);
+    if (told !== undefined) {
+      done({ kind: 'done', offset: told.endOffset, value: told.value });
+      return;
+    }
     if (this.#inFlight.size >= REQUESTS_PENDING_MAX) {
       done({ kind: 'busy' });
       return;
@@ -150,6 +157,7 @@ export class ActiveController {
         open.done({ kind: 'not-controller', leaderId: this.#options.replica.leaderId });
         return;
       }
+      this.#told.add(open.requestId, open);
       this.#open.push(open);
       this.#open.sort((a, b) => a.endOffset - b.endOffset);
       this.onApplied(this.#appliedOffset);

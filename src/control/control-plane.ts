@@ -248,7 +248,7 @@ export class ControlPlane {
         this.#onRequest(from, message.requestId, message.op);
         return;
       case 'response':
-        this.#requests.onAnswer(message.requestId, message.answer);
+        this.#requests.onAnswer(from, message.requestId, message.answer);
         return;
       case 'heartbeat':
         this.#active?.controller.heard(message);
@@ -423,7 +423,7 @@ export class ControlPlane {
   #onRequest(from: NodeId, requestId: string, op: ControlOp): void {
     const { self, transport } = this.#options;
     const answer = (answer: Answer): void => {
-      if (from === self.nodeId) this.#requests.onAnswer(requestId, answer);
+      if (from === self.nodeId) this.#requests.onAnswer(from, requestId, answer);
       else transport.sendControl(from, { kind: 'response', requestId, answer });
     };
     if (this.#active !== null) this.#active.controller.handle(requestId, op, answer);

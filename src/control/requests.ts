@@ -60,9 +60,13 @@ export class Requests {
     this.#maybeSend(requestId, pending);
   }
 
-  onAnswer(requestId: string, answer: Answer): void {
+  /**
+   * Only who was asked last is believed: another controller, asked since, may do what an older one
+   * has refused.
+   */
+  onAnswer(from: NodeId, requestId: string, answer: Answer): void {
     const pending = this.#pending.get(requestId);
-    if (pending === undefined || answer.kind === 'busy') return;
+    if (pending === undefined || answer.kind === 'busy' || from !== pending.sentTo) return;
     if (answer.kind === 'not-controller') {
       // Asked again when the leader is known to have changed, or at the next retry.
       if (this.#options.controllerId() !== pending.sentTo) this.#maybeSend(requestId, pending);

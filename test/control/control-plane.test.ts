@@ -58,6 +58,19 @@ test('three nodes: the first leader names the cluster, all register and become l
   assertSameImages(cluster);
 });
 
+test('what was refused is not done later because the request came twice', async () => {
+  const cluster = await started();
+  const { plane } = cluster.node(1);
+  const op = { kind: 'deleteTopics', topics: [{ name: 'orders' }] } as const;
+  const message = { kind: 'request', requestId: 'sent-twice', op } as const;
+  plane.onControl(2, message);
+  await cluster.advance(100);
+  await cluster.until(create(cluster.node(3).plane, [topic('orders')]));
+  plane.onControl(2, message);
+  await cluster.advance(500);
+  assert.ok(plane.image.topics.has('orders'));
+});
+
 test('an operation asked of any node is decided by the controller', async () => {
   const cluster = await started();
   for (const nodeId of [1, 2, 3]) {

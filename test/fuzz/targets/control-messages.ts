@@ -156,7 +156,7 @@ export class ControlBench {
         break;
       }
       case 'response':
-        this.#requests.onAnswer(value.requestId, value.answer);
+        this.#requests.onAnswer(2, value.requestId, value.answer);
         break;
       case 'heartbeat':
         this.#liveness.heard(value, this.#clock.monotonicMs());
