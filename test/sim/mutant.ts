@@ -12,7 +12,7 @@ export type SimMutant = {
   readonly onDisk?: NonNullable<MemoryDisk['mistake']>;
   /** A wiped node comes back under its old directory id. */
   readonly keepsIdentity?: boolean;
-  /** A replica that the image does not know is removed. */
+  /** A replica that an image does not know is removed, however old the image is. */
   readonly deletesOrphans?: boolean;
   /** Only the control plane's profile can notice. */
   readonly isOfControl?: boolean;

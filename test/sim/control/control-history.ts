@@ -140,11 +140,14 @@ export class ControlHistory {
 
   onController(nodeId: number, leaderEpoch: number): void {
     const before = this.#controllers.get(leaderEpoch);
-    if (before !== undefined) {
+    // After a gap in time the same node begins once more.
+    if (before !== undefined && before !== nodeId) {
       throw new Violation('R1', `${before} and ${nodeId} are controllers in ${leaderEpoch}`);
     }
     this.#controllers.set(leaderEpoch, nodeId);
-    this.#world.branch(this.#controllers.size === 1 ? 'first-controller' : 'controller-changed');
+    const isFirst = this.#controllers.size === 1;
+    const how = isFirst ? 'first-controller' : 'controller-changed';
+    this.#world.branch(before === nodeId ? 'controller-again' : how);
     this.#world.note(`controller ${nodeId} ${leaderEpoch}`);
   }
 

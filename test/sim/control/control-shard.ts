@@ -34,7 +34,7 @@ export type ShardPartOptions = {
   readonly history: ControlHistory;
   readonly branch: (name: string) => void;
   readonly mutant: Mutant | undefined;
-  /** What the image does not know is removed: a mutant. */
+  /** What an image does not know, however old it is, is removed: a mutant. */
   readonly deletesOrphans: boolean;
   readonly isCleanStop: boolean;
   readonly isPageCacheLost: boolean;
@@ -84,7 +84,7 @@ export class ControlShard {
       local: this.local,
       defaults: TOPIC_DEFAULTS,
       logger,
-      wish: () => this.view,
+      wish: () => (deletesOrphans ? { image: this.view.image, isCurrent: true } : this.view),
       later: options.later,
       onSettled: () => {
         const { appliedOffset } = this.view.image;
