@@ -128,19 +128,16 @@ export class Aftermath {
     const { history } = this.#o;
     const { image } = history;
     for (const node of this.#members) {
-      const { control, shard } = node;
-      if (!node.isUp || control === null || shard === null) return `node ${node.nodeId} is down`;
+      const { control, shards } = node;
+      if (!node.isUp || control === null || shards === null) return `node ${node.nodeId} is down`;
       if (control.registration !== 'registered') return `node ${node.nodeId} is not registered`;
       const { appliedOffset } = control.image;
-      if (
-        appliedOffset !== image.appliedOffset ||
-        shard.view.image.appliedOffset !== appliedOffset
-      ) {
+      if (appliedOffset !== image.appliedOffset || shards.appliedOffset !== appliedOffset) {
         return `node ${node.nodeId} is at ${appliedOffset} of ${image.appliedOffset}`;
       }
       const broker = image.brokers.get(node.nodeId);
       if (broker === undefined || broker.isFenced) return `node ${node.nodeId} is fenced`;
-      const [failure] = shard.keeper.failures();
+      const [failure] = shards.failures();
       if (failure !== undefined) return `${node.nodeId} ${failure.topic}: ${failure.failure}`;
       const left = this.#leftOver(node);
       if (left !== null) return `node ${node.nodeId} still has ${left}`;
@@ -175,8 +172,8 @@ export class Aftermath {
         ),
       );
       const [leader = -1] = leaders;
-      const shard = this.#o.nodes[leader - 1]?.shard?.shard;
-      const isServing = shard?.find({ topicId, partition })?.replica.isServing === true;
+      const { shards } = this.#o.nodes[leader - 1] ?? {};
+      const isServing = shards?.find({ topicId, partition })?.replica.isServing === true;
       if (leaders.size !== 1 || !isServing) {
         return `${name}-${partition} is led by ${[...leaders].join(', ')}`;
       }
@@ -186,8 +183,8 @@ export class Aftermath {
 
   #canLead(topicId: string, { partition, replicas }: PartitionImage): boolean {
     const here = replicas.flatMap((voter) => this.#holderOf(voter) ?? []);
-    const sure = here.filter(({ shard }) => {
-      return shard?.shard.find({ topicId, partition })?.replica.isForgetful !== true;
+    const sure = here.filter(({ shards }) => {
+      return shards?.find({ topicId, partition })?.replica.isForgetful !== true;
     });
     return here.length === replicas.length || sure.length * 2 > replicas.length;
   }
@@ -209,7 +206,7 @@ export class Aftermath {
           // What was asked for long ago may still be done now.
           if (isAcked || history.isDeleted(topicId)) return null;
           const leader = this.#members.find((node) => {
-            return node.shard?.shard.find({ topicId, partition })?.replica.isServing;
+            return node.shards?.find({ topicId, partition })?.replica.isServing;
           });
           if (leader !== undefined && !isAsking) {
             isAsking = true;
@@ -244,7 +241,7 @@ export class Aftermath {
       for (const { partition, replicas } of partitions) {
         if (!this.#canLead(topicId, { partition, replicas })) continue;
         const leader = this.#members.find((node) => {
-          return node.shard?.shard.find({ topicId, partition })?.replica.isServing;
+          return node.shards?.find({ topicId, partition })?.replica.isServing;
         });
         if (leader === undefined)
           throw new Violation('L1', `${topicId}:${partition} has no leader`);

@@ -33,6 +33,7 @@ export type MainOptions = {
   readonly self: VoterId;
   readonly voterIds: readonly number[];
   readonly directory: string;
+  readonly shards: number;
   readonly disk: MemoryDisk;
   readonly clock: Clock;
   readonly random: Prng;
@@ -46,7 +47,7 @@ export type MainOptions = {
   readonly soon: (run: () => void) => void;
   readonly sendControl: (to: number, message: ControlMessage | FoundingMessage) => boolean;
   readonly isLinked: (nodeId: number) => boolean;
-  /** To the shard. */
+  /** To the shards. */
   readonly onImage: (delta: ImageDelta, isCurrent: boolean) => void;
   readonly onLeaders: ControlEvents['onLeaders'];
   readonly barrier: ControlEvents['barrier'];
@@ -71,7 +72,7 @@ export class ControlMain {
   #metadata: Metadata | null = null;
 
   constructor(options: MainOptions) {
-    const { plan, self, disk, directory, clock, voterIds } = options;
+    const { plan, self, disk, directory, clock, voterIds, shards } = options;
     this.#o = options;
     this.#clusterId = options.clusterId;
     this.wal = Wal.open({
@@ -79,7 +80,7 @@ export class ControlMain {
       directory: `${directory}/wal/main`,
       fileBytes: plan.control.walBytes,
     });
-    this.readiness = new Readiness(self.nodeId, 1, clock);
+    this.readiness = new Readiness(self.nodeId, shards, clock);
     this.#balancer = new LeaderBalancer({
       self: self.nodeId,
       clock,
@@ -228,7 +229,7 @@ export class ControlMain {
   }
 
   #makeControl(directory: string): ControlPlane {
-    const { plan, self, disk, clock, logger, mutant, newUuid, soon } = this.#o;
+    const { plan, self, disk, clock, logger, mutant, newUuid, soon, shards } = this.#o;
     const { sessionTimeoutMs, heartbeatIntervalMs, snapshotBytesMax } = plan.control;
     const { nodeId } = self;
     return new ControlPlane({
@@ -238,7 +239,7 @@ export class ControlMain {
         kafka: { host: 'localhost', port: 9_000 + nodeId },
         peer: { host: 'localhost', port: 9_100 + nodeId },
         rack: null,
-        shards: 1,
+        shards,
       },
       clusterId: this.#clusterId,
       settings: { sessionTimeoutMs, heartbeatIntervalMs, snapshotBytesMax },

@@ -1,6 +1,6 @@
 /**
- * One simulated broker with its control plane: a main thread and a shard thread of production code
- * on one disk in memory, words between the two that take their time, and a life that can end at any
+ * One simulated broker with its control plane: a main thread and shard threads of production code
+ * on one disk in memory, words between them that take their time, and a life that can end at any
  * moment. Every event is a turn of a loop; what the turn wants to run soon runs at its end.
  */
 import type { GroupKey, VoterId } from '#src/base/group.js';
@@ -27,7 +27,7 @@ import type { ControlHistory } from './control-history.js';
 import type { ControlMain } from './control-main.js';
 import type { ControlPlan } from './control-plan.js';
 import { DIRECTORY, makeProcess, type Process } from './control-process.js';
-import type { ControlShard } from './control-shard.js';
+import type { ControlShards } from './control-shards.js';
 
 export type ControlNodeOptions = {
   readonly id: VoterId;
@@ -58,6 +58,7 @@ export class ControlNode implements Station, Victim {
   readonly clock: NodeClock;
   readonly #o: ControlNodeOptions;
   #process: Process | null = null;
+  #shardCount: number;
   #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
   #gap = new GapDetector(0, 0);
   #backlog: (() => void)[] = [];
@@ -77,22 +78,23 @@ export class ControlNode implements Station, Victim {
     this.nodeId = id.nodeId;
     this.clock = new NodeClock(world, random);
     const { syncMsMin, syncMsMax } = plan;
+    this.#shardCount = plan.control.shards;
     this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
     this.disk = this.#newDisk();
   }
 
   get hasDiskFailed(): boolean {
     if (!this.isUp || this.#process === null) return false;
-    const { main, shard } = this.#process;
-    return main.wal.failure !== null || shard.wal.failure !== null || shard.hasDiskFailed;
+    const { main, shards } = this.#process;
+    return main.wal.failure !== null || shards.hasDiskFailed;
   }
 
   get main(): ControlMain | null {
     return this.#process?.main ?? null;
   }
 
-  get shard(): ControlShard | null {
-    return this.#process?.shard ?? null;
+  get shards(): ControlShards | null {
+    return this.#process?.shards ?? null;
   }
 
   get control(): ControlPlane | null {
@@ -124,8 +126,10 @@ export class ControlNode implements Station, Victim {
     const { plan, history, random, mutant, voterIds, world } = this.#o;
     const { disk, clock, id: self, life } = this;
     const shared = { plan, history, random, mutant, voterIds, world, disk, clock, self };
+    if (random.chance(plan.control.reshape)) this.#shardCount = random.int(1, 4);
     return makeProcess({
       ...shared,
+      shardCount: this.#shardCount,
       lastEnd: this.#lastEnd,
       peers: { send: this.#send.bind(this) },
       sendControl: (to, message) => this.#sendControl(to, message),
@@ -152,10 +156,10 @@ export class ControlNode implements Station, Victim {
 
   stopCleanly(): boolean {
     if (!this.isUp || this.#process === null) return false;
-    const { main, shard } = this.#process;
+    const { main, shards } = this.#process;
     let isClean = true;
     try {
-      shard.closeCleanly();
+      for (const shard of shards.all) shard.closeCleanly();
       main.closeCleanly();
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
@@ -210,7 +214,7 @@ export class ControlNode implements Station, Victim {
   onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void {
     this.turn(() => {
       if (group.topicId === METADATA_GROUP.topicId) this.main?.onRaft(message, payload);
-      else this.shard?.shard.receive(group, message, payload, 0);
+      else this.shards?.owner(group).shard.receive(group, message, payload, 0);
     });
   }
 
@@ -226,8 +230,10 @@ export class ControlNode implements Station, Victim {
       if (isUp) this.#links.add(nodeId);
       else if (this.#links.delete(nodeId)) this.linksLost++;
       this.main?.onLink(nodeId, isUp);
-      if (isUp) this.shard?.shard.linkUp(nodeId);
-      else this.shard?.shard.linkDown(nodeId);
+      for (const { shard } of this.shards?.all ?? []) {
+        if (isUp) shard.linkUp(nodeId);
+        else shard.linkDown(nodeId);
+      }
     });
   }
 
@@ -271,15 +277,15 @@ export class ControlNode implements Station, Victim {
   }
 
   #runTurn(run: () => void): void {
-    const { main, shard } = this.#process as Process;
+    const { main, shards } = this.#process as Process;
     if (this.#gap.look(this.clock.monotonicMs())) {
       this.#o.world.branch('gap');
       main.resumedAfterGap();
-      shard.shard.resumedAfterGap();
+      for (const { shard } of shards.all) shard.resumedAfterGap();
     }
     run();
     main.turn();
-    shard.turn();
+    shards.turn();
     while (this.#soon.length > 0 && this.#failure === null && !this.disk.isDead) {
       (this.#soon.shift() as () => void)();
       main.turn();
@@ -335,7 +341,7 @@ export class ControlNode implements Station, Victim {
 
   #tick(): void {
     this.turn(() => this.main?.tick());
-    this.turn(() => this.shard?.tick());
+    for (const shard of this.shards?.all ?? []) this.turn(() => shard.tick());
   }
 
   #send(_to: number, group: GroupKey, message: RaftMessage, ranges: readonly LogRange[]): boolean {

@@ -18,6 +18,9 @@ export type ControlKnobs = {
   /** The keeper of replicas lets the loop go round after each step. */
   readonly isKeeperSlow: boolean;
   readonly isBalanced: boolean;
+  /** Threads for partitions, and the chance that a start comes with another number of them. */
+  readonly shards: number;
+  readonly reshape: number;
   readonly walBytes: number;
   /** A client waits for an answer this long. */
   readonly requestMs: number;
@@ -98,6 +101,8 @@ function makeControlKnobs(random: Prng): ControlKnobs {
     threadMsMax: random.pick([0.1, 3, 40]),
     isKeeperSlow: random.chance(0.5),
     isBalanced: random.chance(0.5),
+    shards: random.pick([1, 2, 3]),
+    reshape: random.pick([0, 0.3]),
     walBytes: random.pick([4_096, 16_384, 131_072]),
     requestMs: random.pick([300, 2_000, 8_000]),
     names: random.int(2, 7),

@@ -1,13 +1,15 @@
 /**
- * One life of a simulated broker's process: a main thread and a shard thread on the same disk, and
+ * One life of a simulated broker's process: a main thread and shard threads on the same disk, and
  * the words between them, as `src/broker` joins them.
  */
 import type { Clock } from '#src/base/clock.js';
 import type { VoterId } from '#src/base/group.js';
+import { shardOf } from '#src/base/hash.js';
 import type { Prng } from '#src/base/prng.js';
 import type { FoundingMessage } from '#src/broker/founding.js';
 import { readMetaProperties, writeMetaProperties } from '#src/control/meta-properties.js';
 import type { ControlMessage } from '#src/control/messages.js';
+import { settleWals } from '#src/log/wal-shards.js';
 import type { Logger } from '#src/observability/logger.js';
 import type { PeerTransport } from '#src/replication/replica.js';
 import type { MemoryDisk } from '../../log/memory-disk.js';
@@ -18,12 +20,13 @@ import type { ControlHistory } from './control-history.js';
 import { ControlMain } from './control-main.js';
 import type { ControlPlan } from './control-plan.js';
 import { ControlShard } from './control-shard.js';
+import { ControlShards } from './control-shards.js';
 import { ThreadPort } from './thread-port.js';
 import { uuidFrom } from './uuid.js';
 
 export const DIRECTORY = '/data';
 
-export type Process = { readonly main: ControlMain; readonly shard: ControlShard };
+export type Process = { readonly main: ControlMain; readonly shards: ControlShards };
 
 export type ProcessOptions = {
   readonly self: VoterId;
@@ -35,6 +38,8 @@ export type ProcessOptions = {
   readonly random: Prng;
   readonly history: ControlHistory;
   readonly mutant: SimMutant | undefined;
+  /** How many shard threads this life has. */
+  readonly shardCount: number;
   /** How the life before ended. */
   readonly lastEnd: 'killed' | 'power' | 'clean';
   readonly peers: PeerTransport;
@@ -55,48 +60,60 @@ export function makeProcess(options: ProcessOptions): Process {
   const { self, plan, world, disk, clock, random, history, mutant, schedule } = options;
   const { clusterId } = takeIdentity(disk, self);
   const ports = { random: random.fork(), delayMsMax: plan.control.threadMsMax, schedule, world };
-  const toMain = new ThreadPort(ports);
-  const toShard = new ThreadPort(ports);
   const common = {
     ...{ plan, self, disk, clock, history, directory: DIRECTORY, mutant: mutant?.inSource },
     logger: loggerOf(options),
     peers: options.peers,
     isPageCacheLost: options.lastEnd === 'power',
   };
-  const shard = new ControlShard({
-    ...common,
-    random: random.fork(),
-    branch: (name) => world.branch(name),
-    deletesOrphans: mutant?.deletesOrphans ?? false,
-    isCleanStop: options.lastEnd === 'clean',
-    later: (run) => schedule(0, run),
-    onLeadership: (facts) => toMain.post(() => main.control?.announceLeaders(facts)),
-    onReconciled: (offset, unopened) => {
-      toMain.post(() => {
-        main.control?.setReconciled(main.readiness.shardFollowed(0, offset, unopened));
-      });
-    },
+  const { shardCount, soon, sendControl, isLinked, voterIds, onFailed } = options;
+  const indexes = Array.from({ length: shardCount }, (_, index) => index);
+  const toMain = indexes.map(() => new ThreadPort(ports));
+  const toShard = indexes.map(() => new ThreadPort(ports));
+  const toAll = (run: (shard: ControlShard) => void): void => {
+    for (const [i, shard] of shards.all.entries()) toShard[i]?.post(() => run(shard));
+  };
+  const makeShard = (index: number): ControlShard =>
+    new ControlShard({
+      ...{ ...common, index, shards: shardCount, random: random.fork() },
+      branch: (name) => world.branch(name),
+      deletesOrphans: mutant?.deletesOrphans ?? false,
+      isCleanStop: options.lastEnd === 'clean',
+      later: (run) => schedule(0, run),
+      onLeadership: (facts) => toMain[index]?.post(() => main.control?.announceLeaders(facts)),
+      onReconciled: (offset, unopened) => {
+        toMain[index]?.post(() => {
+          main.control?.setReconciled(main.readiness.shardFollowed(index, offset, unopened));
+        });
+      },
+    });
+  const hasMoved = settleWals({
+    disk,
+    root: `${DIRECTORY}/wal`,
+    shards: shardCount,
+    ownerOf: ({ topicId, partition }) => shardOf(topicId, partition, shardCount),
+    fileBytes: plan.control.walBytes,
   });
+  if (hasMoved) world.branch('shards-changed');
+  const shards = new ControlShards(indexes.map(makeShard));
   const main: ControlMain = new ControlMain({
-    ...common,
-    random: random.fork(),
-    voterIds: options.voterIds,
-    clusterId,
-    newUuid: () => uuidFrom(random),
-    soon: options.soon,
-    sendControl: options.sendControl,
-    isLinked: options.isLinked,
-    onImage: (delta, isCurrent) => toShard.post(() => shard.view.follow({ delta, isCurrent })),
-    onLeaders: (entries) => toShard.post(() => void shard.view.leaders.merge(entries)),
-    barrier: (done) => toShard.post(() => toMain.post(done)),
-    transfer: ({ topicId, partition, to }) => {
-      toShard.post(() => {
-        shard.shard.find({ topicId, partition })?.replica.transferLeadership(to);
-      });
+    ...{ ...common, random: random.fork(), voterIds, clusterId, shards: shardCount },
+    ...{ soon, sendControl, isLinked, onFailed, newUuid: () => uuidFrom(random) },
+    onImage: (delta, isCurrent) => toAll(({ view }) => view.follow({ delta, isCurrent })),
+    onLeaders: (entries) => toAll(({ view }) => void view.leaders.merge(entries)),
+    barrier: (done) => {
+      let waiting = shardCount;
+      const arrived = (): void => {
+        waiting--;
+        if (waiting === 0) done();
+      };
+      for (const [i, port] of toShard.entries()) port.post(() => toMain[i]?.post(arrived));
     },
-    onFailed: options.onFailed,
+    transfer: ({ to, ...group }) => {
+      toAll(({ shard }) => shard.find(group)?.replica.transferLeadership(to));
+    },
   });
-  return { main, shard };
+  return { main, shards };
 }
 
 function takeIdentity(disk: MemoryDisk, self: VoterId): { clusterId: string | null } {

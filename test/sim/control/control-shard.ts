@@ -11,6 +11,7 @@ import { ReplicaKeeper } from '#src/broker/replica-keeper.js';
 import { ShardView } from '#src/broker/shard-view.js';
 import type { LeaderFact } from '#src/control/announcer.js';
 import { Wal } from '#src/log/wal.js';
+import { walDirectory } from '#src/log/wal-shards.js';
 import type { Logger } from '#src/observability/logger.js';
 import type { Partition } from '#src/partition/partition.js';
 import { Shard } from '#src/partition/shard.js';
@@ -24,6 +25,9 @@ import type { ControlPlan } from './control-plan.js';
 import { WatchedReplicas } from './watched-replicas.js';
 
 export type ShardPartOptions = {
+  readonly index: number;
+  /** Of the node. */
+  readonly shards: number;
   readonly plan: ControlPlan;
   readonly self: VoterId;
   readonly directory: string;
@@ -62,21 +66,21 @@ export class ControlShard {
   #ticks = 0;
 
   constructor(options: ShardPartOptions) {
-    const { plan, self, disk, directory, clock, logger, history } = options;
+    const { plan, self, disk, directory, clock, logger, history, index, shards } = options;
     this.#o = options;
     this.wal = Wal.open({
       disk,
-      directory: `${directory}/wal/0`,
+      directory: walDirectory(`${directory}/wal`, index),
       fileBytes: plan.control.walBytes,
     });
     this.#reporter = new LeadershipReporter(options.onLeadership);
     this.shard = this.#makeShard();
     const { deletesOrphans } = options;
     this.local = new WatchedReplicas({ disk, directory, logger, self, history, deletesOrphans });
-    this.local.scan(0, 1);
+    this.local.scan(index, shards);
     this.keeper = new ReplicaKeeper({
-      index: 0,
-      shards: 1,
+      index,
+      shards,
       self,
       clock: plan.control.isKeeperSlow ? hurried(clock) : clock,
       shard: this.shard,

@@ -50,7 +50,7 @@ export class SettleWatch {
   #check(node: ControlNode, other: ControlNode, offset: number): void {
     const knows = Math.min(
       other.control?.image.appliedOffset ?? 0,
-      other.shard?.view.image.appliedOffset ?? 0,
+      other.shards?.appliedOffset ?? 0,
     );
     if (knows >= offset) return;
     throw new Violation(

@@ -42,7 +42,7 @@ export class TopicClients {
 
   run({ node: nodeId, name, at }: Extract<AdminOperation, { kind: 'produce' }>): void {
     const asked = this.#o.nodes[nodeId - 1];
-    const view = asked?.isUp ? asked.shard?.view : undefined;
+    const view = asked?.isUp ? asked.shards?.view : undefined;
     const topic = view?.image.topics.get(nameOf(name));
     if (view === undefined || topic === undefined) return;
     const partition = Math.floor(at * topic.partitions.length);
@@ -68,9 +68,9 @@ export class TopicClients {
     let group: GroupKey | null = null;
     leader.serve<ProduceOutcome | null>(
       (answer) => {
-        const topic = leader.shard?.view.image.topics.get(name);
+        const topic = leader.shards?.view.image.topics.get(name);
         group = topic === undefined ? null : { topicId: topic.topicId, partition };
-        const found = group === null ? undefined : leader.shard?.shard.find(group);
+        const found = group === null ? undefined : leader.shards?.find(group);
         if (group === null || found === undefined) return answer(null);
         this.#takenBy.set(producerId, groupText(group));
         found.produce(bytes, 0, bytes.length, { acks: -1, timeoutMs }, answer);
@@ -94,7 +94,7 @@ export class TopicClients {
 
   /** One replica of a partition that has everything. */
   readBack(node: ControlNode, group: GroupKey): void {
-    const partition = node.shard?.shard.find(group);
+    const partition = node.shards?.find(group);
     const key = groupText(group);
     if (partition === undefined) throw new Violation('L1', `${node.nodeId} has no ${key}`);
     const found = new Map<number, number>();
