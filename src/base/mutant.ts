@@ -46,6 +46,7 @@ export const CONTROL_MUTANTS = [
   'outcome-not-remembered',
   'producer-block-before-commit',
   'snapshot-skips-last-batch',
+  'tombstones-forgotten-early',
 ] as const;
 
 export const MUTANTS = [

@@ -182,7 +182,10 @@ export class ActiveController {
 
   #forgetDeleted(): void {
     if (this.#image.deletedTopics.size === 0) return;
-    const through = this.#liveness.reconciledEverywhere(this.#image);
+    const isEarly = this.#options.mutant === 'tombstones-forgotten-early';
+    const through = isEarly
+      ? this.#appliedOffset
+      : this.#liveness.reconciledEverywhere(this.#image);
     for (const { deletedAt } of this.#image.deletedTopics.values()) {
       if (deletedAt >= through) continue;
       this.#appendRecords([{ kind: 'forget-deleted', through }]);

@@ -267,6 +267,7 @@ export class MemoryDisk implements Disk {
   }
 
   removeTree(path: string): void {
+    if (this.#isDead) return;
     const directory = this.#directory(path);
     if (directory === null) return this.unlink(path);
     for (const name of directory.entries.keys()) this.removeTree(`${path}/${name}`);

@@ -6,7 +6,7 @@ import type { VoterId } from '#src/base/group.js';
 import type { Prng } from '#src/base/prng.js';
 import type { Keep, MemoryDisk } from '../log/memory-disk.js';
 import type { Network } from './network.js';
-import type { Fault } from './plan-faults.js';
+import type { Fault, RottenFile } from './plan-faults.js';
 import type { SyncPace } from './sync-pace.js';
 import type { World } from './world.js';
 
@@ -49,6 +49,8 @@ export type InjectorOptions = {
   readonly transfer: () => boolean;
   /** A node has lost, or may have lost, what it held durably. */
   readonly onSpoilt: (nodeId: number) => void;
+  /** Which file of a disk rots; null when there is none that may. */
+  readonly rotten?: (disk: MemoryDisk, file: RottenFile) => string | null;
   /** A wiped node comes back under its old directory id: a mutant. */
   readonly keepsIdentity: boolean;
 };
@@ -258,7 +260,8 @@ export class Injector {
   }
 
   /** Some file of a partition that holds something. */
-  #victim({ disk }: Victim, file: 'log' | 'index'): string | null {
+  #victim({ disk }: Victim, file: RottenFile): string | null {
+    if (this.#o.rotten !== undefined) return this.#o.rotten(disk, file);
     const ending = file === 'log' ? /\.log$/ : /index$/;
     const paths = disk
       .list('/data')

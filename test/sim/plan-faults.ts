@@ -8,6 +8,9 @@ import type { Profile } from './plan.js';
 
 export type MessageKind = 'voted' | 'vote' | 'appended' | 'append';
 
+/** The simulator of partitions has logs and indexes, that of the control plane has snapshots. */
+export type RottenFile = 'log' | 'index' | 'snapshot';
+
 export type Fault =
   | { readonly kind: 'kill'; readonly node: number; readonly downMs: number }
   | { readonly kind: 'restart-cleanly'; readonly node: number; readonly downMs: number }
@@ -69,7 +72,7 @@ export type Fault =
       readonly kind: 'rot';
       readonly node: number;
       readonly isClean: boolean;
-      readonly file: 'log' | 'index';
+      readonly file: RottenFile;
       readonly downMs: number;
     }
   | { readonly kind: 'transfer' };

@@ -21,6 +21,8 @@ export type AdminClientsOptions = {
   readonly nodes: readonly ControlNode[];
   readonly history: ControlHistory;
   readonly timeoutMs: number;
+  /** Links refuse control messages now and then. */
+  readonly isRefusing: boolean;
 };
 
 /** A request and what was known when it was made. */

@@ -24,6 +24,8 @@ export const CONTROL_FAULTS: readonly string[] = [
   'wipe',
   'transfer',
   'ended-by-disk',
+  'rot-snapshot',
+  'refused-message',
 ];
 
 /** Ways through the code. */
@@ -34,13 +36,22 @@ export const CONTROL_BRANCHES: readonly string[] = [
   'request-forwarded',
   'outcome-unknown TIMED_OUT',
   'outcome-unknown died',
+  'controller-again',
+  'metadata log refused a batch',
+  'snapshot-read',
+  'snapshot-installed',
+  'metadata snapshot is damaged, moved aside',
   // Brokers
   'broker is fenced',
   'broker is live',
   'wiped',
   'minority-healed-later',
+  'shards-changed',
+  'tombstones-kept',
   // Topics
   'createTopics done',
+  'made-again',
+  'made-again-while-down',
   'createTopics TOPIC_ALREADY_EXISTS',
   'createTopics INVALID_REPLICATION_FACTOR',
   'deleteTopics done',

@@ -29,10 +29,13 @@ export class ControlHistory {
   readonly #controllers = new Map<number, number>();
   readonly #served = new Map<string, Served>();
   readonly #founders = new Set<number>();
+  readonly #names = new Set<string>();
+  readonly #isAnyDown: () => boolean;
   #ackedOffset = 0;
 
-  constructor(world: World) {
+  constructor(world: World, isAnyDown: () => boolean) {
     this.#world = world;
+    this.#isAnyDown = isAnyDown;
   }
 
   get length(): number {
@@ -76,7 +79,10 @@ export class ControlHistory {
 
   /** M1: what a node calls the image is a prefix of the one history. */
   onImage(nodeId: number, image: ClusterImage, delta: ImageDelta): void {
-    if (delta.kind === 'full') return this.checkImage(nodeId, image);
+    if (delta.kind === 'full') {
+      this.#world.branch('snapshot-installed');
+      return this.checkImage(nodeId, image);
+    }
     for (const [i, record] of delta.records.entries())
       this.#onRecord(nodeId, delta.from + i, record);
     if (image.appliedOffset !== delta.to) {
@@ -122,6 +128,10 @@ export class ControlHistory {
           throw new Violation('M2', `topic id ${record.topicId} is given again at ${offset}`);
         }
         this.#topicIds.add(record.topicId);
+        if (this.#names.has(record.name)) {
+          this.#world.branch(this.#isAnyDown() ? 'made-again-while-down' : 'made-again');
+        }
+        this.#names.add(record.name);
         return;
       case 'add-partitions': {
         const count = this.image.topicsById.get(record.topicId)?.partitions.length;

@@ -39,6 +39,7 @@ export type MainOptions = {
   readonly random: Prng;
   readonly logger: Logger;
   readonly history: ControlHistory;
+  readonly branch: (name: string) => void;
   readonly mutant: Mutant | undefined;
   readonly clusterId: string | null;
   readonly isPageCacheLost: boolean;
@@ -172,6 +173,7 @@ export class ControlMain {
     const { history, self, disk, isLinked } = this.#o;
     this.#metadata = metadata;
     history.onFounded(self.nodeId);
+    if (control.image.appliedOffset > 0) this.#o.branch('snapshot-read');
     history.checkImage(self.nodeId, control.image);
     this.#o.onImage(control.fullDelta(), false);
     control.attach(replica, metadataLog(disk, log));

@@ -110,6 +110,7 @@ export class ControlNode implements Station, Victim {
     } catch (error) {
       if (!isDiskTrouble(error) && !this.disk.isDead) throw error;
       world.branch('cannot-start');
+      world.trace(() => `${this.nodeId} cannot start: ${(error as Error).stack}`);
       this.disk.crash('all', this.#o.random);
       return false;
     }
@@ -357,6 +358,13 @@ export class ControlNode implements Station, Victim {
   #sendControl(to: number, message: ControlMessage | FoundingMessage): boolean {
     if (this.disk.isDead) return true;
     if (!this.#links.has(to)) return false;
+    const { random, plan, world } = this.#o;
+    // A link whose buffer is full takes nothing now; the first words on a link always find room.
+    const mayRefuse = message.kind !== 'founding' && world.nowMs < plan.faultsUntilMs;
+    if (mayRefuse && random.chance(plan.control.refusal)) {
+      world.count('refused-message');
+      return false;
+    }
     return this.#o.network.sendControl(this.nodeId, to, packr.pack(message));
   }
 }

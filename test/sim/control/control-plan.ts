@@ -17,6 +17,8 @@ export type ControlKnobs = {
   readonly threadMsMax: number;
   /** The keeper of replicas lets the loop go round after each step. */
   readonly isKeeperSlow: boolean;
+  /** Part of the control messages that a link over its bound does not take. */
+  readonly refusal: number;
   readonly isBalanced: boolean;
   /** Threads for partitions, and the chance that a start comes with another number of them. */
   readonly shards: number;
@@ -68,14 +70,15 @@ export function makeControlPlan(seed: number): ControlPlan {
     syncMsMax: random.pick([1, 5, 30, 120]),
     isMajorityHealed: random.chance(0.4),
     faultsUntilMs,
-    faults: makeFaults(random.fork(), shape).filter(isForControl),
+    faults: makeFaults(random.fork(), shape).map(forControl),
     operations: makeAdminOperations(random.fork(), { names, nodes, faultsUntilMs }),
   };
 }
 
-/** Metadata that rotted below its snapshots is an operator's to restore: outside of the promise. */
-function isForControl({ fault }: TimedFault): boolean {
-  return fault.kind !== 'rot';
+/** Of the metadata snapshots rot: what rotted in its log is an operator's to restore. */
+function forControl(timed: TimedFault): TimedFault {
+  const { atMs, fault } = timed;
+  return fault.kind === 'rot' ? { atMs, fault: { ...fault, file: 'snapshot' } } : timed;
 }
 
 function makeRaft(random: Prng): RaftKnobs {
@@ -100,6 +103,7 @@ function makeControlKnobs(random: Prng): ControlKnobs {
     snapshotBytesMax: random.pick([1_024, 1_024, 4_096, 20 << 20]),
     threadMsMax: random.pick([0.1, 3, 40]),
     isKeeperSlow: random.chance(0.5),
+    refusal: random.pick([0, 0, 0.05, 0.3]),
     isBalanced: random.chance(0.5),
     shards: random.pick([1, 2, 3]),
     reshape: random.pick([0, 0.3]),

@@ -64,6 +64,7 @@ export function makeProcess(options: ProcessOptions): Process {
     ...{ plan, self, disk, clock, history, directory: DIRECTORY, mutant: mutant?.inSource },
     logger: loggerOf(options),
     peers: options.peers,
+    branch: (name: string) => world.branch(name),
     isPageCacheLost: options.lastEnd === 'power',
   };
   const { shardCount, soon, sendControl, isLinked, voterIds, onFailed } = options;
@@ -76,7 +77,6 @@ export function makeProcess(options: ProcessOptions): Process {
   const makeShard = (index: number): ControlShard =>
     new ControlShard({
       ...{ ...common, index, shards: shardCount, random: random.fork() },
-      branch: (name) => world.branch(name),
       deletesOrphans: mutant?.deletesOrphans ?? false,
       isCleanStop: options.lastEnd === 'clean',
       later: (run) => schedule(0, run),

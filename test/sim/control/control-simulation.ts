@@ -9,6 +9,7 @@ import type { SimMutant } from '../mutant.js';
 import { Network } from '../network.js';
 import type { SimResult } from '../simulation.js';
 import { World } from '../world.js';
+import { rottenSnapshot } from './rotten-snapshot.js';
 import { AdminClients } from './admin-clients.js';
 import type { AdminOperation } from './admin-load.js';
 import { Aftermath } from './aftermath.js';
@@ -63,7 +64,7 @@ class ControlSimulation {
     const random = new Prng(plan.seed ^ 0x5eed);
     this.#random = random.fork();
     const network = new Network(world, random.fork(), plan.network);
-    const history = new ControlHistory(world);
+    const history = new ControlHistory(world, () => this.#nodes.some(({ isUp }) => !isUp));
     this.#history = history;
     const voterIds = Array.from({ length: plan.nodes }, (_, i) => i + 1);
     const onSent = (node: ControlNode, type: string): void => this.#injector.onSent(node, type);
@@ -81,9 +82,11 @@ class ControlSimulation {
       keepsIdentity: mutant?.keepsIdentity ?? false,
       transfer: () => this.#transfer(),
       onSpoilt: () => undefined,
+      rotten: rottenSnapshot,
     });
     const timeoutMs = plan.control.requestMs;
-    const clients = { world, nodes, history, timeoutMs };
+    const isRefusing = plan.control.refusal > 0;
+    const clients = { world, nodes, history, timeoutMs, isRefusing };
     this.#admins = new AdminClients({ ...clients, random: random.fork() });
     this.#topics = new TopicClients({ ...clients, random: random.fork() });
   }

@@ -1,6 +1,7 @@
 /**
  * "Everybody knows" has to be true: a node that was linked to the asker all the while and lives the
- * same life knows at least as much as it was said to.
+ * same life knows at least as much as it was said to. (Where links refuse messages now and then, a
+ * node that cannot be asked twice in a row is left out, and nothing can be said.)
  */
 import type { Prng } from '#src/base/prng.js';
 import { Violation, type World } from '../world.js';
@@ -11,6 +12,7 @@ export type SettleWatchOptions = {
   readonly random: Prng;
   readonly nodes: readonly ControlNode[];
   readonly timeoutMs: number;
+  readonly isRefusing: boolean;
 };
 
 export class SettleWatch {
@@ -29,7 +31,7 @@ export class SettleWatch {
       (answer) => control.whenEverywhere(offset, [], timeoutMs, answer),
       (isEverywhere) => {
         world.branch(isEverywhere === null ? 'settle-died' : `settled ${isEverywhere}`);
-        if (isEverywhere !== true) return;
+        if (isEverywhere !== true || this.#o.isRefusing) return;
         for (const [i, other] of nodes.entries()) {
           const bond = this.#bond(node, other);
           if (bond !== null && bond === before[i]) this.#check(node, other, offset);

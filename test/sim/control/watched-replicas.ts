@@ -35,8 +35,8 @@ export class WatchedReplicas extends LocalReplicas {
 
   override moveStray(replica: LocalReplica): void {
     if (this.#o.deletesOrphans) return this.remove(replica);
-    this.#mustBeDeleted(replica, 'sets aside');
-    super.moveStray(replica);
+    // Nothing else than replicas of topics that exist, or whose deletion is remembered, is there.
+    throw this.#violation(replica, 'sets aside');
   }
 
   override clearPlaceOf(replica: LocalReplica): void {
@@ -46,9 +46,12 @@ export class WatchedReplicas extends LocalReplicas {
     super.clearPlaceOf(replica);
   }
 
-  #mustBeDeleted({ topic, topicId, partition }: LocalReplica, verb: string): void {
-    const { history, self } = this.#o;
-    if (history.isDeleted(topicId)) return;
-    throw new Violation('M3', `node ${self.nodeId} ${verb} ${topic}-${partition} of ${topicId}`);
+  #mustBeDeleted(replica: LocalReplica, verb: string): void {
+    if (!this.#o.history.isDeleted(replica.topicId)) throw this.#violation(replica, verb);
+  }
+
+  #violation({ topic, topicId, partition }: LocalReplica, verb: string): Violation {
+    const { nodeId } = this.#o.self;
+    return new Violation('M3', `node ${nodeId} ${verb} ${topic}-${partition} of ${topicId}`);
   }
 }
