@@ -18,7 +18,7 @@ const CONTROL_PART = 0.05;
 
 export function planOf(seed: number, wanted?: AnyProfile): AnyPlan {
   if (wanted === 'control') return makeControlPlan(seed);
-  const isControl = wanted === undefined && new Prng(seed ^ 0x1c0d).chance(CONTROL_PART);
+  const isControl = wanted === undefined && new Prng(seed ^ 0x1060).chance(CONTROL_PART);
   return isControl ? makeControlPlan(seed) : makePlan(seed, wanted);
 }
 
