@@ -44,6 +44,7 @@ export const CONTROL_MUTANTS = [
   'answer-before-commit',
   'answer-without-confirmation',
   'outcome-not-remembered',
+  'refusal-not-remembered',
   'producer-block-before-commit',
   'snapshot-skips-last-batch',
   'tombstones-forgotten-early',

@@ -157,7 +157,7 @@ export class ActiveController {
         open.done({ kind: 'not-controller', leaderId: this.#options.replica.leaderId });
         return;
       }
-      this.#told.add(open.requestId, open);
+      if (this.#options.mutant !== 'refusal-not-remembered') this.#told.add(open.requestId, open);
       this.#open.push(open);
       this.#open.sort((a, b) => a.endOffset - b.endOffset);
       this.onApplied(this.#appliedOffset);

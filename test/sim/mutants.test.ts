@@ -27,6 +27,10 @@ const QUICK = [
   'empty-offset-while-loading',
   'generation-not-persisted',
   'old-generation-commits',
+  'controller-decides-before-applied',
+  'outcome-not-remembered',
+  'snapshot-skips-last-batch',
+  'deletes-orphans',
 ];
 
 for (const name of QUICK) {

@@ -34,7 +34,12 @@ export type Asked = {
 };
 
 /** What the client does with a name. */
-type Name = { isBusy: boolean; hasLostOne: boolean };
+type Name = {
+  /** What is asked now; null when nothing is. */
+  kind: ControlOp['kind'] | null;
+  /** What was never answered: it may be done at any time. */
+  readonly lost: Set<ControlOp['kind']>;
+};
 
 const CONFIG = 'segment.ms';
 
@@ -101,9 +106,9 @@ export class AdminClients {
   ): boolean {
     const { history, timeoutMs } = this.#o;
     const name = about === null ? null : this.#find(about);
-    if (name?.isBusy) return false;
-    if (name !== null) name.isBusy = true;
-    const asked: Asked = { op, moment: history.now(), isAlone: name?.hasLostOne === false };
+    if (name !== null && name.kind !== null) return false;
+    if (name !== null) name.kind = op.kind;
+    const asked: Asked = { op, moment: history.now(), isAlone: name?.lost.size === 0 };
     node.serve<Fate>(
       (answer) => {
         const { control } = node;
@@ -111,7 +116,7 @@ export class AdminClients {
         else control.ask(op, timeoutMs, answer);
       },
       (fate) => {
-        if (name !== null) name.isBusy = false;
+        if (name !== null) name.kind = null;
         this.#onFate(node, asked, name, fate);
         done(fate);
       },
@@ -119,12 +124,18 @@ export class AdminClients {
     return true;
   }
 
+  /** Whether such a request about this name may still be under way. */
+  isAskedFor(kind: ControlOp['kind'], about: string): boolean {
+    const name = this.#names.get(about);
+    return name !== undefined && (name.kind === kind || name.lost.has(kind));
+  }
+
   #onFate(node: ControlNode, asked: Asked, name: Name | null, fate: Fate | null): void {
     const { world, history, random } = this.#o;
     const { op } = asked;
     if (fate === null || fate instanceof LograftError) {
       const isDefinite = fate?.code === 'NOT_RUNNING';
-      if (name !== null && !isDefinite) name.hasLostOne = true;
+      if (!isDefinite) name?.lost.add(op.kind);
       world.branch(isDefinite ? 'asked-too-early' : `outcome-unknown ${fate?.code ?? 'died'}`);
       return;
     }
@@ -140,7 +151,7 @@ export class AdminClients {
   #find(about: string): Name {
     const known = this.#names.get(about);
     if (known !== undefined) return known;
-    const fresh = { isBusy: false, hasLostOne: false };
+    const fresh = { kind: null, lost: new Set<ControlOp['kind']>() };
     this.#names.set(about, fresh);
     return fresh;
   }

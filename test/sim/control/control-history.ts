@@ -7,6 +7,7 @@ import { type GroupKey, groupText } from '#src/base/group.js';
 import type { ImageDelta } from '#src/control/delta.js';
 import { applyRecord, type ClusterImage, EMPTY_IMAGE } from '#src/control/image.js';
 import { encodeImage } from '#src/control/image-codec.js';
+import type { ControlOp } from '#src/control/operations.js';
 import { encodeRecord, type MetadataRecord } from '#src/control/records.js';
 import { Violation, type World } from '../world.js';
 
@@ -18,7 +19,15 @@ type Served = { readonly leaderEpoch: number; readonly nodeId: number };
 /** One image in so many is compared as a whole, besides each record of it. */
 const COMPARED_EVERY = 16;
 
+export type ControlHistoryOptions = {
+  readonly world: World;
+  readonly isAnyDown: () => boolean;
+  /** Whether a client may still be waiting for this, or has never heard what became of it. */
+  readonly isAskedFor: (kind: ControlOp['kind'], name: string) => boolean;
+};
+
 export class ControlHistory {
+  readonly #o: ControlHistoryOptions;
   readonly #world: World;
   readonly #records: MetadataRecord[] = [];
   readonly #bytes: Buffer[] = [];
@@ -30,12 +39,11 @@ export class ControlHistory {
   readonly #served = new Map<string, Served>();
   readonly #founders = new Set<number>();
   readonly #names = new Set<string>();
-  readonly #isAnyDown: () => boolean;
   #ackedOffset = 0;
 
-  constructor(world: World, isAnyDown: () => boolean) {
-    this.#world = world;
-    this.#isAnyDown = isAnyDown;
+  constructor(options: ControlHistoryOptions) {
+    this.#o = options;
+    this.#world = options.world;
   }
 
   get length(): number {
@@ -128,24 +136,40 @@ export class ControlHistory {
           throw new Violation('M2', `topic id ${record.topicId} is given again at ${offset}`);
         }
         this.#topicIds.add(record.topicId);
+        this.#mustBeAskedFor('createTopics', record.name, offset);
         if (this.#names.has(record.name)) {
-          this.#world.branch(this.#isAnyDown() ? 'made-again-while-down' : 'made-again');
+          this.#world.branch(this.#o.isAnyDown() ? 'made-again-while-down' : 'made-again');
         }
         this.#names.add(record.name);
         return;
       case 'add-partitions': {
+        this.#mustBeAskedFor('createPartitions', this.#nameOf(record.topicId), offset);
         const count = this.image.topicsById.get(record.topicId)?.partitions.length;
         if (count === record.firstPartition) return;
         throw new Violation('M2', `partitions from ${record.firstPartition}, there are ${count}`);
       }
       case 'delete-topic':
         this.#deletedIds.add(record.topicId);
+        this.#mustBeAskedFor('deleteTopics', this.#nameOf(record.topicId), offset);
+        return;
+      case 'topic-configs':
+        this.#mustBeAskedFor('alterConfigs', this.#nameOf(record.topicId), offset);
         return;
       case 'producer-id-block':
         if (record.firstProducerId === this.image.nextProducerId) return;
         throw new Violation('M4', `block ${record.firstProducerId} at ${offset}`);
       default:
     }
+  }
+
+  /** What was refused, or done once, is not done again. */
+  #mustBeAskedFor(kind: ControlOp['kind'], name: string, offset: number): void {
+    if (this.#o.isAskedFor(kind, name)) return;
+    throw new Violation('M1', `${kind} ${name} at ${offset}: nobody asks for it any more`);
+  }
+
+  #nameOf(topicId: string): string {
+    return this.image.topicsById.get(topicId)?.name ?? topicId;
   }
 
   onController(nodeId: number, leaderEpoch: number): void {

@@ -64,7 +64,11 @@ class ControlSimulation {
     const random = new Prng(plan.seed ^ 0x5eed);
     this.#random = random.fork();
     const network = new Network(world, random.fork(), plan.network);
-    const history = new ControlHistory(world, () => this.#nodes.some(({ isUp }) => !isUp));
+    const history = new ControlHistory({
+      world,
+      isAnyDown: () => this.#nodes.some(({ isUp }) => !isUp),
+      isAskedFor: (kind, name) => this.#admins.isAskedFor(kind, name),
+    });
     this.#history = history;
     const voterIds = Array.from({ length: plan.nodes }, (_, i) => i + 1);
     const onSent = (node: ControlNode, type: string): void => this.#injector.onSent(node, type);
