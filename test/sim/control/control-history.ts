@@ -14,8 +14,6 @@ import { Violation, type World } from '../world.js';
 /** What was committed and acknowledged when a client asked. */
 export type Moment = { readonly length: number; readonly ackedOffset: number };
 
-type Served = { readonly leaderEpoch: number; readonly nodeId: number };
-
 /** One image in so many is compared as a whole, besides each record of it. */
 const COMPARED_EVERY = 16;
 
@@ -36,7 +34,8 @@ export class ControlHistory {
   readonly #topicIds = new Set<string>();
   readonly #deletedIds = new Set<string>();
   readonly #controllers = new Map<number, number>();
-  readonly #served = new Map<string, Served>();
+  /** By partition and epoch. */
+  readonly #served = new Map<string, number>();
   readonly #founders = new Set<number>();
   readonly #names = new Set<string>();
   #ackedOffset = 0;
@@ -185,20 +184,14 @@ export class ControlHistory {
     this.#world.note(`controller ${nodeId} ${leaderEpoch}`);
   }
 
-  /** Epochs of those that begin to serve a partition only rise. */
+  /**
+   * One leader an epoch. (One of an older epoch may well begin to serve after a newer one, when it
+   * hears late of its election: whoever needs to know asks a quorum.)
+   */
   onServing(nodeId: number, group: GroupKey, leaderEpoch: number): void {
-    const key = groupText(group);
-    const before = this.#served.get(key);
-    const isOld =
-      before !== undefined &&
-      (leaderEpoch < before.leaderEpoch ||
-        (leaderEpoch === before.leaderEpoch && nodeId !== before.nodeId));
-    if (isOld) {
-      throw new Violation(
-        'M2',
-        `${nodeId} serves ${key} in ${leaderEpoch} after ${before.nodeId} in ${before.leaderEpoch}`,
-      );
-    }
-    this.#served.set(key, { leaderEpoch, nodeId });
+    const key = `${groupText(group)} in ${leaderEpoch}`;
+    const before = this.#served.get(key) ?? nodeId;
+    if (before !== nodeId) throw new Violation('R1', `${before} and ${nodeId} serve ${key}`);
+    this.#served.set(key, nodeId);
   }
 }
