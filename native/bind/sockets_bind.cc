@@ -218,6 +218,14 @@ Napi::Value SetRaw(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value SetHalfOpen(const Napi::CallbackInfo& info) {
+  Args args(info);
+  SocketLayer* layer = LayerOf(&args);
+  const ConnectionId id = args.Uint32(1);
+  if (args.ok() && layer != nullptr) layer->SetHalfOpen(id);
+  return info.Env().Undefined();
+}
+
 Napi::Value SetReading(const Napi::CallbackInfo& info) {
   Args args(info);
   SocketLayer* layer = LayerOf(&args);
@@ -306,6 +314,7 @@ void RegisterSockets(Napi::Env env, Napi::Object exports) {
   Export<SetNumber<&SocketLayer::SetFrameBytesMax, 1>>(env, exports, "socketsSetFrameBytesMax");
   Export<SetNumber<&SocketLayer::SetFrameDeadline, 0>>(env, exports, "socketsSetFrameDeadline");
   Export<SetNumber<&SocketLayer::SetSendBuffer, 1>>(env, exports, "socketsSetSendBuffer");
+  Export<SetHalfOpen>(env, exports, "socketsSetHalfOpen");
   Export<SetRaw>(env, exports, "socketsSetRaw");
   Export<SetReading>(env, exports, "socketsSetReading");
   Export<RemoteAddress>(env, exports, "socketsRemoteAddress");

@@ -48,6 +48,8 @@ struct Connection {
   bool is_dirty = false;            // in the layer's list of connections to flush
   bool is_starved = false;          // in the list of those that found the slab full
   bool is_close_requested = false;  // ends after the next flush
+  bool may_be_half_open = false;    // the peer's last byte does not end it
+  bool is_read_ended = false;
 
   uint32_t frame_deadline_ms = 0;  // 0: none
   uint64_t frame_begun_ms = 0;     // loop time at which the frame in work began; 0: none has
@@ -55,7 +57,7 @@ struct Connection {
   bool HasPreload() const { return preload_at < preload_end; }
   bool MayRead() const {
     return state == State::kOpen && !is_paused_by_owner && !is_paused_by_outbound &&
-           !is_close_requested;
+           !is_close_requested && !is_read_ended;
   }
 };
 

@@ -73,7 +73,11 @@ bool SocketLayer::Read(Connection* c) {
   const ssize_t got = ReadInto(c, parts, static_cast<int>(count));
   if (got == -EAGAIN || got == -EWOULDBLOCK) return false;
   if (got <= 0) {
-    if (got == 0) {
+    if (got == 0 && c->may_be_half_open) {
+      c->is_read_ended = true;
+      Queue(EventKind::kReadEnded, c->id);
+      UpdatePoll(c);
+    } else if (got == 0) {
       End(c, CloseReason::kPeerClosed);
     } else {
       End(c, CloseReason::kErrno, static_cast<int32_t>(-got));
@@ -193,6 +197,11 @@ void SocketLayer::SetReading(ConnectionId id, bool is_reading) {
     if (c->HasPreload()) MarkStarved(c);
   }
   UpdatePoll(c);
+}
+
+void SocketLayer::SetHalfOpen(ConnectionId id) {
+  Connection* c = Find(id);
+  if (c != nullptr) c->may_be_half_open = true;
 }
 
 void SocketLayer::SetFrameBytesMax(ConnectionId id, uint32_t bytes) {

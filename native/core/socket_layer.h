@@ -35,7 +35,16 @@ constexpr size_t kEventsMax = 4096;
 constexpr size_t kEventStride = 5;
 
 // The order of these is part of the border to TypeScript (src/native/sockets.ts).
-enum class EventKind : int32_t { kFrame, kBigFrame, kOpened, kAccepted, kClosed, kDrained, kCount };
+enum class EventKind : int32_t {
+  kFrame,
+  kBigFrame,
+  kOpened,
+  kAccepted,
+  kClosed,
+  kDrained,
+  kReadEnded,  // the peer sends no more, but may still read: half-open connections only
+  kCount,
+};
 
 enum class CloseReason : int32_t {
   kClosedHere,
@@ -122,6 +131,8 @@ class SocketLayer {
   void SetFrameDeadline(ConnectionId id, uint32_t ms);
   void SetSendBuffer(ConnectionId id, uint32_t bytes);
   void SetReading(ConnectionId id, bool is_reading);
+  // When the peer has sent its last byte, the host hears of it and closes when it has answered.
+  void SetHalfOpen(ConnectionId id);
   std::string RemoteAddress(ConnectionId id) const;
   void Close(ConnectionId id);
 

@@ -148,6 +148,7 @@ class ShardThread {
       onOpened: (connId) => this.#links.onOpened(connId),
       onAccepted: () => {},
       onClosed: (connId, reason) => this.#onClosed(connId, reason),
+      onReadEnded: (connId) => this.#http.onReadEnded(connId),
       onDrained: (connId) => {
         if (this.#http.owns(connId)) this.#http.onDrained(connId);
         else this.#links.onDrained(connId);

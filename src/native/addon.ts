@@ -91,6 +91,7 @@ export type NativeAddon = {
   socketsSetFrameBytesMax(handle: NativeHandle, connId: number, bytes: number): void;
   socketsSetFrameDeadline(handle: NativeHandle, connId: number, ms: number): void;
   socketsSetSendBuffer(handle: NativeHandle, connId: number, bytes: number): void;
+  socketsSetHalfOpen(handle: NativeHandle, connId: number): void;
   socketsSetRaw(handle: NativeHandle, connId: number): void;
   socketsSetReading(handle: NativeHandle, connId: number, isReading: boolean): void;
   socketsRemoteAddress(handle: NativeHandle, connId: number): string;

@@ -13,7 +13,7 @@ export const NATIVE_CONSTANTS = Object.freeze({
   /** Events handed to TypeScript in one call, and int32 fields of each. */
   EVENTS_MAX: 4_096,
   EVENT_STRIDE: 5,
-  EVENT_KIND_COUNT: 6,
+  EVENT_KIND_COUNT: 7,
   CLOSE_REASON_COUNT: 9,
   SOCKET_COUNTER_COUNT: 18,
   FILE_COUNTER_COUNT: 8,

@@ -29,6 +29,7 @@ const EVENT_OPENED = 2;
 const EVENT_ACCEPTED = 3;
 const EVENT_CLOSED = 4;
 const EVENT_DRAINED = 5;
+const EVENT_READ_ENDED = 6;
 
 /** Names one connection of a layer; an id comes again only after tens of millions of others. */
 export type ConnectionId = number & { readonly unit?: 'connectionId' };
@@ -48,6 +49,8 @@ export type SocketHandler = {
   onAccepted(fd: number, listenerId: number): void;
   /** Exactly once per connection that was not detached; its frames came before. */
   onClosed(connId: ConnectionId, reason: string): void;
+  /** See {@link SocketLayer.setHalfOpen}. */
+  onReadEnded?(connId: ConnectionId): void;
   /** The outbound queue went from over half of its bound to empty. */
   onDrained(connId: ConnectionId): void;
 };
@@ -196,6 +199,14 @@ export class SocketLayer {
     native.socketsSetRaw(this.#handle, connId);
   }
 
+  /**
+   * From here on the last byte of the peer does not end the connection, for the peer may still want
+   * to hear its answer: `onReadEnded` tells, nothing more is read, and `close` is the handler's.
+   */
+  setHalfOpen(connId: ConnectionId): void {
+    native.socketsSetHalfOpen(this.#handle, connId);
+  }
+
   setFrameBytesMax(connId: ConnectionId, bytes: number): void {
     native.socketsSetFrameBytesMax(this.#handle, connId, bytes);
   }
@@ -297,6 +308,9 @@ export class SocketLayer {
       case EVENT_DRAINED:
         if (this.#isGone(id)) return;
         return this.#handler.onDrained(id);
+      case EVENT_READ_ENDED:
+        if (this.#isGone(id)) return;
+        return this.#handler.onReadEnded?.(id);
       default:
         throw new Error(`unknown socket event ${events[at]}`);
     }

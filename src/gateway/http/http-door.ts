@@ -15,6 +15,9 @@ import type { HttpContext } from '../../handlers/http/context.js';
 import type { Logger } from '../../observability/logger.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 
+/** How often requests that take too long to arrive are looked for. */
+const LATE_CHECK_MS = 1_000;
+
 /** What {@link HttpDoor} needs of the application behind it. */
 export type HttpApp = {
   handle(request: IncomingMessage, response: ServerResponse): void;
@@ -40,6 +43,7 @@ export class HttpDoor {
         headersTimeout: HTTP_HEADERS_MS_MAX,
         requestTimeout: HTTP_REQUEST_MS_MAX,
         keepAliveTimeout: HTTP_IDLE_MS_MAX,
+        connectionsCheckingInterval: LATE_CHECK_MS,
         // Answers wait for a majority, not for more of the answer.
         noDelay: true,
       },

@@ -195,6 +195,22 @@ test('a client that wants to close is answered first', async () => {
   assert.is(await whole.answer(), null);
 });
 
+test('a client that has said all it wants to say still hears the answer', async () => {
+  for (const text of [produce('half'), fetchRequest('/topics/hot/partitions/0/stream')]) {
+    const client = new RawClient(leader);
+    client.socket.end(text);
+    const answer = (await client.answer()) as Answer;
+    assert.is(answer.status, 200);
+    assert.is(answer.body.length, Number(answer.headers.get('content-length')));
+    assert.is(await client.answer(), null);
+  }
+  const unfinished = new RawClient(leader);
+  unfinished.socket.end(produce('half').slice(0, -2));
+  const refused = await unfinished.answer();
+  assert.ok(refused === null || refused.status === 400);
+  assert.is(await unfinished.answer(), null);
+});
+
 test('what is no HTTP is refused, whatever came before it', async () => {
   for (const nonsense of ['\x16\x03\x01\x02\x00', 'GET\r\n\r\n', 'POST / HTTP/9.9\r\n\r\n']) {
     const client = new RawClient(leader);

@@ -16,6 +16,8 @@ export class HotConnection {
   activeMs: MonotonicMs;
   /** Waits for its answers to be sent, then goes to the framework. */
   isLeaving = false;
+  /** Its last answer is on the way. */
+  isClosing = false;
   /** While it runs nothing else is read. */
   stream: HotStream | null = null;
   /** Called once when nothing is under way any more. */
@@ -67,15 +69,19 @@ export class HotConnection {
     return nowMs - this.#stalledSinceMs > ms;
   }
 
-  /** What is queued behind a stream takes its time. */
-  #closeWhenSent(): void {
-    if (this.sockets.outboundBytes(this.id) === 0) this.sockets.close(this.id);
-    else setTimeout(() => this.#closeWhenSent(), LOOK_AGAIN_MS);
+  /** After the last answer; what is queued behind a stream takes its time. */
+  closeWhenQuiet(): void {
+    if (this.isLeaving) return;
+    if (this.isQuiet) this.sockets.close(this.id);
+    else setTimeout(() => this.closeWhenQuiet(), LOOK_AGAIN_MS);
   }
 
   #send({ bytes, isLast }: HotAnswer): void {
     this.sockets.write(this.id, bytes);
-    if (isLast) this.#closeWhenSent();
+    if (isLast) {
+      this.isClosing = true;
+      this.closeWhenQuiet();
+    }
     const { onQuiet } = this;
     if (onQuiet === null || this.answers.size > 0) return;
     this.onQuiet = null;

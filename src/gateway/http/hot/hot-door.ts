@@ -68,6 +68,7 @@ export class HotDoor {
       return;
     }
     sockets.setRaw(id);
+    sockets.setHalfOpen(id);
     if (sendBufferBytes > 0) sockets.setSendBufferBytes(id, sendBufferBytes);
     this.#connections.set(id, new HotConnection(id, sockets, this.#nowMs()));
   }
@@ -87,6 +88,15 @@ export class HotDoor {
       if (connection.stream === null) this.#resume(connection);
       else if (connection.unreadBytes > UNREAD_BYTES_MAX) this.#options.sockets.pauseReading(id);
     } else this.#read(connection, bytes, start, start + length);
+  }
+
+  /** The client has said all it wants to: it is answered, then the connection ends. */
+  onReadEnded(id: ConnectionId): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    // Half a request is the framework's to refuse.
+    if (connection.unread !== null && connection.stream === null) this.#leave(connection);
+    else connection.closeWhenQuiet();
   }
 
   onClosed(id: ConnectionId): void {
@@ -169,7 +179,8 @@ export class HotDoor {
     const onEnd = (): void => {
       connection.stream = null;
       this.#options.sockets.resumeReading(connection.id);
-      this.#resume(connection);
+      // Its answer comes before those of what has waited.
+      setImmediate(() => this.#resume(connection));
     };
     connection.stream = new HotStream({ context, connection, group, head, request, onEnd });
     connection.stream.start();
@@ -182,7 +193,7 @@ export class HotDoor {
 
   /** Works on what had to wait. */
   #resume(connection: HotConnection): void {
-    if (!this.#connections.has(connection.id)) return;
+    if (!this.#connections.has(connection.id) || connection.isClosing) return;
     const unread = connection.takeUnread();
     if (unread.length > 0) this.#read(connection, unread, 0, unread.length);
   }

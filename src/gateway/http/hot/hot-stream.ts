@@ -25,7 +25,7 @@ export type HotStreamOptions = {
   readonly group: GroupKey;
   readonly head: RequestHead;
   readonly request: HotStreamRequest;
-  /** The connection may be read again. */
+  /** The stream is over; its last bytes follow at once. */
   readonly onEnd: () => void;
 };
 
@@ -56,7 +56,7 @@ export class HotStream {
     const partition = this.#partition();
     partition.offsetFor({ kind: offset }, -1, (answer) => {
       if (answer.error !== null)
-        this.#refuse(problemBytes(partitionProblem(answer.error, null), false));
+        this.#conclude(problemBytes(partitionProblem(answer.error, null), false));
       else this.#begin(answer.offset);
     });
   }
@@ -74,7 +74,7 @@ export class HotStream {
     const { connection } = this.#options;
     const { sockets, id } = connection;
     while (!this.#isOver && sockets.outboundBytes(id) < HTTP_STREAM_AHEAD_BYTES) {
-      if (this.#at >= this.#range.end) return this.#finish();
+      if (this.#at >= this.#range.end) return this.#conclude(EMPTY);
       if (!this.#sendNext()) return;
     }
   }
@@ -88,15 +88,15 @@ export class HotStream {
     this.#partition().extent({ offset, endOffset: request.end }, (extent) => {
       if (this.#isOver) return;
       if (extent.error === 'OFFSET_OUT_OF_RANGE') {
-        return this.#refuse(problemBytes(outOfRange(extent, offset), false));
+        return this.#conclude(problemBytes(outOfRange(extent, offset), false));
       }
       if (extent.error !== null) {
-        return this.#refuse(problemBytes(partitionProblem(extent.error, null), false));
+        return this.#conclude(problemBytes(partitionProblem(extent.error, null), false));
       }
       const { isFollowing } = request;
       const range = isFollowing ? null : byteRange(head.range, extent.bytes);
       if (range === 'unsatisfiable') {
-        return this.#refuse(problemBytes(rangeProblem(extent.bytes), false));
+        return this.#conclude(problemBytes(rangeProblem(extent.bytes), false));
       }
       connection.sockets.write(connection.id, this.#headBytes(extent, range));
       this.#offset = extent.firstOffset;
@@ -144,7 +144,7 @@ export class HotStream {
   }
 
   #await(highWatermark: Offset): void {
-    if (this.#offset >= this.#endOffset) return this.#finish();
+    if (this.#offset >= this.#endOffset) return this.#conclude(EMPTY);
     const partition = this.#partition();
     let isWoken = false;
     const cancel = partition.onAdvance(Math.max(highWatermark, this.#offset), () => {
@@ -161,20 +161,13 @@ export class HotStream {
     this.#options.connection.sockets.close(this.#options.connection.id);
   }
 
-  #finish(): void {
+  /** The last bytes of this answer, or all of it. */
+  #conclude(bytes: Buffer): void {
     const { connection, head, onEnd } = this.#options;
-    this.end();
     const isLast = !head.isKeepAlive;
-    connection.answers.fill(this.#slot, { bytes: EMPTY, isLast });
-    if (!isLast) onEnd();
-  }
-
-  #refuse(bytes: Buffer): void {
-    const { connection, head, onEnd } = this.#options;
     this.end();
-    const isLast = !head.isKeepAlive;
+    onEnd();
     connection.answers.fill(this.#slot, { bytes, isLast });
-    if (!isLast) onEnd();
   }
 }
 
