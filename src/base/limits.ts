@@ -73,3 +73,15 @@ export const HTTP_STREAM_AHEAD_BYTES = 12 * MiB;
 
 /** A stream whose client takes nothing for so long is ended. */
 export const HTTP_STREAM_STALL_MS_MAX = 60_000;
+
+/** Event streams of one node: each waits at a leader, which may be another node. */
+export const HTTP_EVENT_STREAMS_MAX = 1_000;
+
+/** Bytes an event stream may have waiting to be sent before nothing more is read for it. */
+export const HTTP_EVENT_BYTES_MAX = 256 * KiB;
+
+/** A silent event stream says so often that it is there. */
+export const HTTP_EVENT_HEARTBEAT_MS = 15_000;
+
+/** How long the client of an event stream may take nothing of what waits for it. */
+export const HTTP_EVENT_STALL_MS_MAX = 60_000;

@@ -13,6 +13,7 @@ import { Problem } from '../../handlers/http/problem.js';
 import type { Logger } from '../../observability/logger.js';
 import type { HttpApp } from './http-door.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
+import { eventRoutes } from './routes/events.js';
 import { nodeRoutes } from './routes/node.js';
 import { recordRoutes } from './routes/records.js';
 import { streamRoutes } from './routes/stream.js';
@@ -57,7 +58,7 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
     const text = `there is no ${method} ${shown}: the routes are in the README`;
     return sendProblem(reply, new Problem(404, 'NO_SUCH_ROUTE', text));
   });
-  routes(app, context);
+  routes(app, context, logger);
   await app.ready();
   return {
     handle: (request: IncomingMessage, response: ServerResponse) => handle(request, response),
@@ -65,11 +66,12 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
   };
 }
 
-function routes(app: FastifyInstance, context: HttpContext): void {
+function routes(app: FastifyInstance, context: HttpContext, logger: Logger): void {
   nodeRoutes(app, context);
   topicRoutes(app, context);
   recordRoutes(app, context);
   streamRoutes(app, context);
+  eventRoutes(app, context, logger);
 }
 
 /**

@@ -2,11 +2,11 @@
 import Type from 'typebox';
 import type { Offset } from '../../base/units.js';
 
-export const TopicParams = Type.Object({ topic: Type.String() });
+export const TopicParams = Type.Object({ topic: Type.String({ description: 'name of a topic' }) });
 
 export const PartitionParams = Type.Object({
-  topic: Type.String(),
-  partition: Type.Integer({ minimum: 0 }),
+  topic: Type.String({ description: 'name of a topic' }),
+  partition: Type.Integer({ minimum: 0, description: 'must be the number of a partition' }),
 });
 
 export const OFFSET = Type.String({

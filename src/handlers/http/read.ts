@@ -48,13 +48,17 @@ export async function readRecords(
 ): Promise<ReadResult> {
   const { clock } = context;
   const deadlineMs = clock.monotonicMs() + waitMs;
-  const from = typeof offset === 'number' ? offset : await placeOf(context, group, offset);
+  let from = typeof offset === 'number' ? offset : await placeOf(context, group, offset);
   for (;;) {
     const outcome = await fetchFrom(context, group, from);
     const { highWatermark, logStartOffset } = outcome;
     const found = await recordsIn(context, outcome, from, max);
     const isOver = gone.aborted || clock.monotonicMs() >= deadlineMs;
     if (found.records.length > 0 || isOver) return { ...found, highWatermark, logStartOffset };
+    // Batches that hold nothing for a reader are passed over, not read again.
+    const isPassing = found.nextOffset > from;
+    from = found.nextOffset;
+    if (isPassing) continue;
     await newsOf(context, group, Math.max(highWatermark, from), deadlineMs, gone);
   }
 }

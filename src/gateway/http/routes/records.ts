@@ -13,8 +13,8 @@ import {
 } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, linesOf, mediaTypeOf, parseJson } from '../body.js';
-import { OFFSET, offsetOf, PartitionParams, TopicParams } from '../parameters.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
+import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 
 const NDJSON = 'application/x-ndjson';
 const JSON_TYPE = 'application/json';
