@@ -2,6 +2,7 @@
  * What the HTTP door sees of this broker, and the way to leaders on other nodes. Its one promise:
  * any node answers for any partition. Main thread.
  */
+import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { LEADER_NONE, type NodeId } from '../base/units.js';
 import type { ControlPlane } from '../control/control-plane.js';
@@ -62,6 +63,7 @@ function httpContext(
   const decompressor = new Decompressor();
   const leaders = (): LeaderTable => control()?.leaders ?? NO_LEADERS;
   return {
+    version: packageVersion(),
     nodeId,
     clock: systemClock,
     image: () => control()?.image ?? EMPTY_IMAGE,
@@ -82,4 +84,9 @@ function httpContext(
     decompress: (codec, payload) => decompressor.run(codec, payload),
     checksum: recordChecksum,
   };
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

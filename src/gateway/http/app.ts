@@ -12,6 +12,7 @@ import type { HttpContext } from '../../handlers/http/context.js';
 import { Problem } from '../../handlers/http/problem.js';
 import type { Logger } from '../../observability/logger.js';
 import type { HttpApp } from './http-door.js';
+import { describeRoutes } from './openapi.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 import { eventRoutes } from './routes/events.js';
 import { nodeRoutes } from './routes/node.js';
@@ -55,10 +56,10 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
   });
   app.setNotFoundHandler(({ method, url }, reply) => {
     const shown = url.length > 200 ? `${url.slice(0, 200)}…` : url;
-    const text = `there is no ${method} ${shown}: the routes are in the README`;
+    const text = `there is no ${method} ${shown}: GET /openapi.json lists the routes`;
     return sendProblem(reply, new Problem(404, 'NO_SUCH_ROUTE', text));
   });
-  routes(app, context, logger);
+  await addRoutes(app, context, logger);
   await app.ready();
   return {
     handle: (request: IncomingMessage, response: ServerResponse) => handle(request, response),
@@ -66,7 +67,12 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
   };
 }
 
-function routes(app: FastifyInstance, context: HttpContext, logger: Logger): void {
+export async function addRoutes(
+  app: FastifyInstance,
+  context: HttpContext,
+  logger: Logger,
+): Promise<void> {
+  await describeRoutes(app, context.version);
   nodeRoutes(app, context);
   topicRoutes(app, context);
   recordRoutes(app, context);

@@ -11,6 +11,8 @@ export type HttpContext = Pick<
   HandlerContext,
   'nodeId' | 'clock' | 'image' | 'isCurrent' | 'leaders' | 'control' | 'status'
 > & {
+  /** Of lograft. */
+  readonly version: string;
   /** The partition as its leader serves it; one that nobody leads answers NOT_LEADER. */
   leader(group: GroupKey): PartitionAccess;
   /** Why this node does not serve yet; empty when it does. */

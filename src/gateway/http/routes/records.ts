@@ -13,6 +13,7 @@ import {
 } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, linesOf, mediaTypeOf, parseJson } from '../body.js';
+import { answers } from '../openapi.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 
@@ -25,41 +26,119 @@ const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const;
 
 const ProduceQuery = Type.Object(
   {
-    partition: Type.Optional(Type.Integer({ minimum: 0 })),
-    key: Type.Optional(Type.String()),
-    acks: Type.Optional(Type.Enum(['0', '1', 'all', '-1'])),
-    timeout: Type.Optional(Type.Integer({ minimum: 1, maximum: HTTP_WAIT_MS_MAX })),
+    partition: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'must be the number of a partition' }),
+    ),
+    key: Type.Optional(
+      Type.String({ description: 'is the key of the record; it chooses the partition' }),
+    ),
+    acks: Type.Optional(
+      Type.Enum(['0', '1', 'all', '-1'], {
+        description: 'must be 0 (nobody), 1 (the leader) or all (a majority, the default)',
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: HTTP_WAIT_MS_MAX,
+        description: `must be milliseconds from 1 to ${HTTP_WAIT_MS_MAX}`,
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 const ReadQuery = Type.Object(
   {
     offset: Type.Optional(OFFSET),
-    max: Type.Optional(Type.Integer({ minimum: 1, maximum: HTTP_RECORDS_MAX })),
-    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: HTTP_WAIT_MS_MAX })),
+    max: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: HTTP_RECORDS_MAX,
+        description: `must be a number of records from 1 to ${HTTP_RECORDS_MAX}`,
+      }),
+    ),
+    wait: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: HTTP_WAIT_MS_MAX,
+        description: `must be milliseconds from 0 to ${HTTP_WAIT_MS_MAX}`,
+      }),
+    ),
   },
   { additionalProperties: false },
 );
+
+const Text = Type.Union([Type.String(), Type.Null()]);
+const Encoding = Type.Optional(Type.Literal('base64', { description: 'when it is no UTF-8' }));
+const Record = Type.Object({
+  offset: Type.Integer(),
+  timestamp: Type.Integer({ description: 'milliseconds since 1970' }),
+  key: Text,
+  keyEncoding: Encoding,
+  value: Text,
+  valueEncoding: Encoding,
+  headers: Type.Array(Type.Object({ key: Type.String(), value: Text, encoding: Encoding })),
+});
+const NewRecord = Type.Object({
+  key: Type.Optional(Type.Unknown()),
+  value: Type.Optional(Type.Unknown({ description: 'text; other JSON is kept as JSON text' })),
+  keyEncoding: Encoding,
+  valueEncoding: Encoding,
+  headers: Type.Optional(Type.Unknown({ description: 'an object, or a list as a read gives it' })),
+  partition: Type.Optional(Type.Integer({ minimum: 0 })),
+  timestamp: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+const Placed = Type.Object({
+  partition: Type.Integer(),
+  offset: Type.Integer({ description: '-1 with acks=0' }),
+});
+const Records = Type.Object({
+  records: Type.Array(Record),
+  nextOffset: Type.Integer({ description: 'where to read on' }),
+  highWatermark: Type.Integer(),
+  logStartOffset: Type.Integer(),
+});
+
+const produceSchema = {
+  summary: 'Write records: one of any bytes, or many as lines or an array of JSON.',
+  params: TopicParams,
+  querystring: ProduceQuery,
+  requestBody: {
+    [NDJSON]: NewRecord,
+    [JSON_TYPE]: Type.Array(NewRecord),
+    '*/*': Type.String({ description: 'one record; its content type becomes a header of it' }),
+  },
+  response: answers(
+    200,
+    'Where the records are now.',
+    Type.Union([Placed, Type.Object({ records: Type.Array(Placed) })]),
+  ),
+};
+const readSchema = {
+  summary: 'Read records from an offset on; at the end, wait for news.',
+  params: PartitionParams,
+  querystring: ReadQuery,
+  response: answers(200, 'The records, as lines if NDJSON is accepted.', Records, [
+    JSON_TYPE,
+    NDJSON,
+  ]),
+};
 
 type Produce = { Params: Static<typeof TopicParams>; Querystring: Static<typeof ProduceQuery> };
 type Read = { Params: Static<typeof PartitionParams>; Querystring: Static<typeof ReadQuery> };
 
 export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.post<Produce>(
-    '/topics/:topic/records',
-    { schema: { params: TopicParams, querystring: ProduceQuery } },
-    async (request, reply) => {
-      const topic = topicNamed(context, request.params.topic);
-      const { partition = null, acks = 'all', timeout = PRODUCE_MS_DEFAULT } = request.query;
-      const { drafts, isMany } = draftsOf(request);
-      const query = { partition, acks: ACKS[acks], timeoutMs: timeout };
-      return sendPlaced(reply, await produceRecords(context, topic, drafts, query), isMany);
-    },
-  );
+  app.post<Produce>('/topics/:topic/records', { schema: produceSchema }, async (request, reply) => {
+    const topic = topicNamed(context, request.params.topic);
+    const { partition = null, acks = 'all', timeout = PRODUCE_MS_DEFAULT } = request.query;
+    const { drafts, isMany } = draftsOf(request);
+    const query = { partition, acks: ACKS[acks], timeoutMs: timeout };
+    return sendPlaced(reply, await produceRecords(context, topic, drafts, query), isMany);
+  });
 
   app.get<Read>(
     '/topics/:topic/partitions/:partition/records',
-    { schema: { params: PartitionParams, querystring: ReadQuery } },
+    { schema: readSchema },
     async (request, reply) => {
       const { params, query } = request;
       const group = partitionOf(topicNamed(context, params.topic), params.partition);

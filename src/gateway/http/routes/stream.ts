@@ -9,24 +9,49 @@ import Type, { type Static } from 'typebox';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import { extentOf, streamPieces } from '../../../handlers/http/stream.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
+import { answers } from '../openapi.js';
 import { OFFSET, offsetOf, PartitionParams } from '../parameters.js';
-import { byteRange, rangeProblem, readAhead, skipBytes, streamHeaders } from '../stream-range.js';
+import {
+  BATCHES_TYPE,
+  byteRange,
+  rangeProblem,
+  readAhead,
+  skipBytes,
+  streamHeaders,
+} from '../stream-range.js';
 
 const StreamQuery = Type.Object(
   {
     offset: Type.Optional(OFFSET),
-    end: Type.Optional(Type.Integer({ minimum: 0 })),
-    follow: Type.Optional(Type.Boolean()),
+    end: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'must be the offset before which the stream ends' }),
+    ),
+    follow: Type.Optional(
+      Type.Boolean({ description: 'must be true, to go on with what is written later, or false' }),
+    ),
   },
   { additionalProperties: false },
 );
+
+const part = answers(206, 'The part that the header Range asks for.', Type.String(), [
+  BATCHES_TYPE,
+]);
+const schema = {
+  summary: "A partition's own bytes: whole record batches as they lie in the log.",
+  params: PartitionParams,
+  querystring: StreamQuery,
+  response: {
+    ...part,
+    ...answers(200, 'The batches; headers say which offsets.', Type.String(), [BATCHES_TYPE]),
+  },
+};
 
 type Stream = { Params: Static<typeof PartitionParams>; Querystring: Static<typeof StreamQuery> };
 
 export function streamRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get<Stream>(
     '/topics/:topic/partitions/:partition/stream',
-    { schema: { params: PartitionParams, querystring: StreamQuery } },
+    { schema },
     async ({ params, query, headers }, reply) => {
       const group = partitionOf(topicNamed(context, params.topic), params.partition);
       const { offset = 'earliest', end = null, follow: isFollowing = false } = query;

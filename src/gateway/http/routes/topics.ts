@@ -1,6 +1,6 @@
 /** Topics: list, describe, create, delete. The shapes are those of the known REST proxies' v2. */
 import type { FastifyInstance } from 'fastify';
-import type { Static } from 'typebox';
+import Type, { type Static } from 'typebox';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import {
   createTopic,
@@ -10,42 +10,100 @@ import {
 } from '../../../handlers/http/topic-admin.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { jsonBody } from '../body.js';
+import { answers } from '../openapi.js';
 import { PartitionParams, TopicParams } from '../parameters.js';
 
+const Partition = Type.Object({
+  partition: Type.Integer(),
+  leader: Type.Integer({ description: '-1 while nobody leads' }),
+  replicas: Type.Array(
+    Type.Object({ broker: Type.Integer(), leader: Type.Boolean(), in_sync: Type.Boolean() }),
+  ),
+});
+const Configs = Type.Record(Type.String(), Type.String(), {
+  description: "settings of this topic's own, in Kafka's names",
+});
+const Topic = Type.Object({
+  name: Type.String(),
+  configs: Configs,
+  partitions: Type.Array(Partition),
+});
+const NewTopic = Type.Object(
+  {
+    name: Type.String(),
+    partitions: Type.Optional(Type.Integer({ description: 'default: num.partitions' })),
+    replicationFactor: Type.Optional(
+      Type.Integer({ description: 'default: default.replication.factor' }),
+    ),
+    configs: Type.Optional(Configs),
+  },
+  { additionalProperties: false },
+);
+
+const list = {
+  summary: 'Names of all topics but the internal ones.',
+  response: answers(200, 'The names.', Type.Array(Type.String())),
+};
+const describe = {
+  summary: 'A topic with its settings, leaders and replicas.',
+  params: TopicParams,
+  response: answers(200, 'The topic.', Topic),
+};
+const partitions = {
+  summary: 'The partitions of a topic.',
+  params: TopicParams,
+  response: answers(200, 'The partitions.', Type.Array(Partition)),
+};
+const partition = {
+  summary: 'One partition of a topic.',
+  params: PartitionParams,
+  response: answers(200, 'The partition.', Partition),
+};
+const create = {
+  summary: 'Create a topic.',
+  requestBody: { 'application/json': NewTopic },
+  response: answers(201, 'The topic as it is now.', Topic),
+};
+const remove = {
+  summary: 'Delete a topic and its records.',
+  params: TopicParams,
+  response: answers(204, 'It is deleted.', null),
+};
+
 export function topicRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get('/topics', () =>
+  app.get('/topics', { schema: list }, () =>
     [...context.image().topics.values()].filter((t) => !t.isInternal).map(({ name }) => name),
   );
 
   app.get<{ Params: Static<typeof TopicParams> }>(
     '/topics/:topic',
-    { schema: { params: TopicParams } },
+    { schema: describe },
     ({ params }) => describeTopic(context, topicNamed(context, params.topic)),
   );
 
   app.get<{ Params: Static<typeof TopicParams> }>(
     '/topics/:topic/partitions',
-    { schema: { params: TopicParams } },
+    { schema: partitions },
     ({ params }) => describeTopic(context, topicNamed(context, params.topic)).partitions,
   );
 
   app.get<{ Params: Static<typeof PartitionParams> }>(
     '/topics/:topic/partitions/:partition',
-    { schema: { params: PartitionParams } },
+    { schema: partition },
     ({ params }) => {
       const topic = topicNamed(context, params.topic);
       return describePartition(context, topic, partitionOf(topic, params.partition).partition);
     },
   );
 
-  app.post('/topics', async (request, reply) => {
+  app.post('/topics', { schema: create }, async (request, reply) => {
     const created = await createTopic(context, jsonBody(request));
     return reply.code(201).header('location', `/topics/${created.name}`).send(created);
   });
 
   app.delete<{ Params: Static<typeof TopicParams> }>(
     '/topics/:topic',
-    { schema: { params: TopicParams } },
+    { schema: remove },
     async ({ params }, reply) => {
       await deleteTopic(context, params.topic);
       return reply.code(204).send();
