@@ -14,10 +14,12 @@ import type { Logger } from '../../observability/logger.js';
 import type { HttpApp } from './http-door.js';
 import { describeRoutes } from './openapi.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
+import { restVersionOf, sendRestError } from './rest-shape.js';
 import { eventRoutes } from './routes/events.js';
 import { nodeRoutes } from './routes/node.js';
 import { recordRoutes } from './routes/records.js';
 import { streamRoutes } from './routes/stream.js';
+import { restProduceRoutes } from './routes/rest-produce.js';
 import { topicRoutes } from './routes/topics.js';
 
 /** A topic's name of 249 characters, each percent-encoded. */
@@ -78,6 +80,7 @@ export async function addRoutes(
   recordRoutes(app, context);
   streamRoutes(app, context);
   eventRoutes(app, context, logger);
+  restProduceRoutes(app, context);
 }
 
 /**
@@ -135,9 +138,11 @@ function sendError(reply: FastifyReply, error: FastifyError, logger: Logger): Fa
   );
 }
 
-export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   const { status, code, message, details } = problem;
+  const version = restVersionOf(reply.request);
   if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
+  if (version !== null) return sendRestError(reply, version, problem);
   return reply
     .code(status)
     .type(PROBLEM_TYPE)

@@ -2,6 +2,8 @@
 import type { FastifyRequest } from 'fastify';
 import { badRequest } from '../../handlers/http/problem.js';
 
+export const JSON_TYPE = 'application/json';
+
 const EMPTY = Buffer.alloc(0);
 
 export function bodyBytes({ body }: FastifyRequest): Buffer {
@@ -11,6 +13,11 @@ export function bodyBytes({ body }: FastifyRequest): Buffer {
 /** `application/json` of `application/json; charset=utf-8`, in lower case; empty when not given. */
 export function mediaTypeOf({ headers }: FastifyRequest): string {
   return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Throws Problem 400. */
+export function bodyText(request: FastifyRequest): string {
+  return textOf(bodyBytes(request), 'the body');
 }
 
 export function jsonBody(request: FastifyRequest): unknown {

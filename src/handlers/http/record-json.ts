@@ -82,8 +82,8 @@ export function recordFromJson(json: unknown, where: string): RecordDraft {
   }
   const { partition = null, timestamp } = record;
   const input: RecordInput = {
-    key: bytesOf(record['key'], record['keyEncoding'], `key of ${where}`),
-    value: bytesOf(record['value'], record['valueEncoding'], `value of ${where}`),
+    key: bytesOf(record['key'], record['keyEncoding'], `the key of ${where}`),
+    value: bytesOf(record['value'], record['valueEncoding'], `the value of ${where}`),
     headers: headersOf(record['headers'], where),
     ...(timestamp === undefined ? {} : { timestamp: count(timestamp, `timestamp of ${where}`) }),
   };
@@ -108,7 +108,7 @@ function headersOf(json: unknown, where: string): RecordHeader[] {
     if (typeof key !== 'string') {
       throw badRequest(`a header of ${where} is ${shown(entry)}, not {"key": …, "value": …}`);
     }
-    return { key, value: bytesOf(value, encoding, `header ${shown(key)} of ${where}`) };
+    return { key, value: bytesOf(value, encoding, `the header ${shown(key)} of ${where}`) };
   });
 }
 
@@ -118,10 +118,10 @@ function bytesOf(value: unknown, encoding: unknown, what: string): Uint8Array | 
     return Buffer.from(typeof value === 'string' ? value : jsonOf(value, what));
   }
   if (encoding !== 'base64') {
-    throw badRequest(`encoding ${shown(encoding)} of the ${what} is neither utf8 nor base64`);
+    throw badRequest(`encoding ${shown(encoding)} of ${what} is neither utf8 nor base64`);
   }
   if (typeof value !== 'string' || !BASE64.test(value)) {
-    throw badRequest(`the ${what} is not base64`);
+    throw badRequest(`${what} is not base64`);
   }
   return Buffer.from(value, 'base64');
 }
@@ -132,11 +132,11 @@ function jsonOf(value: unknown, what: string): string {
   } catch (error) {
     // Thousands of levels: the parser has no bound, the writer has the stack.
     if (!(error instanceof RangeError)) throw error;
-    throw badRequest(`the ${what} is nested too deeply: send it as text`);
+    throw badRequest(`${what} is nested too deeply: send it as text`);
   }
 }
 
-const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+export const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 function count(value: unknown, what: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;

@@ -12,13 +12,12 @@ import {
   recordToJson,
 } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
-import { bodyBytes, linesOf, mediaTypeOf, parseJson } from '../body.js';
+import { bodyBytes, JSON_TYPE, linesOf, mediaTypeOf, parseJson } from '../body.js';
 import { answers } from '../openapi.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 
 const NDJSON = 'application/x-ndjson';
-const JSON_TYPE = 'application/json';
 const PRODUCE_MS_DEFAULT = 10_000;
 const READ_RECORDS_DEFAULT = 500;
 

@@ -9,8 +9,9 @@ import {
   describeTopic,
 } from '../../../handlers/http/topic-admin.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
-import { jsonBody } from '../body.js';
+import { JSON_TYPE, jsonBody } from '../body.js';
 import { answers } from '../openapi.js';
+import { jsonTypeFor, V2_TYPE } from '../rest-shape.js';
 import { PartitionParams, TopicParams } from '../parameters.js';
 
 const Partition = Type.Object({
@@ -40,24 +41,26 @@ const NewTopic = Type.Object(
   { additionalProperties: false },
 );
 
+const TYPES = [JSON_TYPE, V2_TYPE];
+
 const list = {
   summary: 'Names of all topics but the internal ones.',
-  response: answers(200, 'The names.', Type.Array(Type.String())),
+  response: answers(200, 'The names.', Type.Array(Type.String()), TYPES),
 };
 const describe = {
   summary: 'A topic with its settings, leaders and replicas.',
   params: TopicParams,
-  response: answers(200, 'The topic.', Topic),
+  response: answers(200, 'The topic.', Topic, TYPES),
 };
-const partitions = {
+const allPartitions = {
   summary: 'The partitions of a topic.',
   params: TopicParams,
-  response: answers(200, 'The partitions.', Type.Array(Partition)),
+  response: answers(200, 'The partitions.', Type.Array(Partition), TYPES),
 };
-const partition = {
+const onePartition = {
   summary: 'One partition of a topic.',
   params: PartitionParams,
-  response: answers(200, 'The partition.', Partition),
+  response: answers(200, 'The partition.', Partition, TYPES),
 };
 const create = {
   summary: 'Create a topic.',
@@ -71,28 +74,36 @@ const remove = {
 };
 
 export function topicRoutes(app: FastifyInstance, context: HttpContext): void {
-  app.get('/topics', { schema: list }, () =>
-    [...context.image().topics.values()].filter((t) => !t.isInternal).map(({ name }) => name),
-  );
+  app.get('/topics', { schema: list }, (request, reply) => {
+    const topics = [...context.image().topics.values()].filter((t) => !t.isInternal);
+    return reply.type(jsonTypeFor(request)).send(topics.map(({ name }) => name));
+  });
 
   app.get<{ Params: Static<typeof TopicParams> }>(
     '/topics/:topic',
     { schema: describe },
-    ({ params }) => describeTopic(context, topicNamed(context, params.topic)),
+    (request, reply) => {
+      const topic = topicNamed(context, request.params.topic);
+      return reply.type(jsonTypeFor(request)).send(describeTopic(context, topic));
+    },
   );
 
   app.get<{ Params: Static<typeof TopicParams> }>(
     '/topics/:topic/partitions',
-    { schema: partitions },
-    ({ params }) => describeTopic(context, topicNamed(context, params.topic)).partitions,
+    { schema: allPartitions },
+    (request, reply) => {
+      const { partitions } = describeTopic(context, topicNamed(context, request.params.topic));
+      return reply.type(jsonTypeFor(request)).send(partitions);
+    },
   );
 
   app.get<{ Params: Static<typeof PartitionParams> }>(
     '/topics/:topic/partitions/:partition',
-    { schema: partition },
-    ({ params }) => {
-      const topic = topicNamed(context, params.topic);
-      return describePartition(context, topic, partitionOf(topic, params.partition).partition);
+    { schema: onePartition },
+    (request, reply) => {
+      const topic = topicNamed(context, request.params.topic);
+      const { partition } = partitionOf(topic, request.params.partition);
+      return reply.type(jsonTypeFor(request)).send(describePartition(context, topic, partition));
     },
   );
 

@@ -1,0 +1,37 @@
+/** Bodies that are JSON of a given shape: the same schema is in the OpenAPI document. */
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { FastifyRequest } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import { Problem } from '../../handlers/http/problem.js';
+import { bodyBytes, parseJson } from './body.js';
+
+const ajv = new Ajv({ verbose: true, allErrors: false, allowUnionTypes: true });
+const compiled = new WeakMap<TSchema, ValidateFunction>();
+const SHOWN_MAX = 100;
+
+/** An empty body is an empty object. Throws Problem: 400 for no JSON, 422 for other JSON. */
+export function checkedBody<S extends TSchema>(request: FastifyRequest, schema: S): Static<S> {
+  const bytes = bodyBytes(request);
+  const json = bytes.length === 0 ? {} : parseJson(bytes, 'the body');
+  const validate = compiled.get(schema) ?? ajv.compile(schema);
+  compiled.set(schema, validate);
+  if (validate(json)) return json as Static<S>;
+  throw new Problem(422, 'INVALID_BODY', textOf(validate.errors?.[0]));
+}
+
+function textOf(error: ErrorObject | undefined): string {
+  const { instancePath = '', message = 'is not valid', params, data } = error ?? {};
+  const where = instancePath === '' ? 'the body' : instancePath.slice(1).replaceAll('/', '.');
+  if (error?.keyword === 'additionalProperties') {
+    const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+    const name = JSON.stringify(params?.['additionalProperty']);
+    return `${where} has the unknown field ${name}; known fields: ${known.join(', ')}`;
+  }
+  const shown = error?.keyword === 'required' ? '' : ` (it is ${shorten(data)})`;
+  return `${where} ${message}${shown}`;
+}
+
+function shorten(value: unknown): string {
+  const text = typeof value === 'object' && value !== null ? '…' : JSON.stringify(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
