@@ -85,3 +85,18 @@ export const HTTP_EVENT_HEARTBEAT_MS = 15_000;
 
 /** How long the client of an event stream may take nothing of what waits for it. */
 export const HTTP_EVENT_STALL_MS_MAX = 60_000;
+
+/** Consumer instances that live on one node. */
+export const HTTP_CONSUMERS_MAX = 1_000;
+
+/** A consumer instance that nobody asks for anything is given up after so long. */
+export const HTTP_CONSUMER_IDLE_MS = 300_000;
+
+/** Requests for one consumer instance that wait for each other. */
+export const HTTP_CONSUMER_REQUESTS_MAX = 16;
+
+/** Bytes of keys and values in one answer to a consumer instance. */
+export const HTTP_CONSUMER_BYTES_MAX = 16 * MiB;
+
+/** Topics of one subscription, partitions of one assignment. */
+export const HTTP_CONSUMER_PARTITIONS_MAX = 1_000;

@@ -16,6 +16,8 @@ export type GroupRouterOptions = {
   readonly ownerOf: (group: GroupKey) => number;
   /** Links to the other shards by index; null at this shard's own place. */
   readonly links: readonly (ThreadLink | null)[];
+  /** A thread without coordinators that asks those of this shard: the main thread. */
+  readonly asker: ThreadLink;
 };
 
 type RemoteCall = {
@@ -29,7 +31,7 @@ export class GroupRouter {
 
   constructor(options: GroupRouterOptions) {
     this.#options = options;
-    for (const link of options.links) {
+    for (const link of [...options.links, options.asker]) {
       link?.onCall('group', (payload, answer) => {
         const { method, group, request } = payload as RemoteCall;
         this.#callLocal(method, group, withBuffers(request), answer);
@@ -99,7 +101,7 @@ export class GroupRouter {
 }
 
 /** Structured clone turns Buffers into plain Uint8Arrays; coordinators and codecs want Buffers. */
-function withBuffers(value: unknown): unknown {
+export function withBuffers(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length);
   if (Array.isArray(value)) return value.map(withBuffers);
   if (value === null || typeof value !== 'object') return value;

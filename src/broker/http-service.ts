@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { LEADER_NONE, type NodeId } from '../base/units.js';
+import { randomUuid } from '../base/uuid.js';
 import type { ControlPlane } from '../control/control-plane.js';
 import { EMPTY_IMAGE } from '../control/image.js';
 import { LeaderTable } from '../control/leader-table.js';
@@ -19,7 +20,9 @@ import type { ThreadLink } from '../partition/thread-link.js';
 import { Decompressor } from '../pool/decompressor.js';
 import { recordChecksum } from './checksum.js';
 import type { BrokerConfig } from './config.js';
+import { bytesIn, ClusterGroups } from './cluster-groups.js';
 import { decide } from './decisions.js';
+import { handlerSettings } from './shard-context.js';
 
 export type HttpServiceOptions = {
   readonly config: BrokerConfig;
@@ -44,13 +47,24 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
     local: () => undefined,
     readRange: () => new Uint8Array(),
   });
-  const forwarding = new Forwarding({
+  const groups = new ClusterGroups({
+    nodeId: options.config.nodeId,
+    image: () => options.control()?.image ?? EMPTY_IMAGE,
+    leaders: () => options.control()?.leaders ?? NO_LEADERS,
+    router,
+    shards,
+    forwarding: () => forwarding,
+  });
+  const forwarding: Forwarding = new Forwarding({
     incarnation,
     clock: systemClock,
     local: (group) => router.access(group),
+    localGroup: (group, method, request, done) => {
+      groups.serve(group, method, request, (response) => done(response, bytesIn(response)));
+    },
     send,
   });
-  door.open(httpContext(options, router, forwarding));
+  door.open(httpContext(options, router, forwarding, groups));
   return forwarding;
 }
 
@@ -58,13 +72,16 @@ function httpContext(
   { config, control, status, unready }: HttpServiceOptions,
   router: PartitionRouter,
   forwarding: Forwarding,
+  groups: ClusterGroups,
 ): HttpContext {
-  const { nodeId } = config;
+  const { nodeId, node } = config;
   const decompressor = new Decompressor();
   const leaders = (): LeaderTable => control()?.leaders ?? NO_LEADERS;
   return {
     version: packageVersion(),
     nodeId,
+    baseUri: `http://${node.advertisedHost}:${node.httpPort}`,
+    settings: handlerSettings(config),
     clock: systemClock,
     image: () => control()?.image ?? EMPTY_IMAGE,
     isCurrent: () => control()?.registration === 'registered',
@@ -83,6 +100,10 @@ function httpContext(
     unready,
     decompress: (codec, payload) => decompressor.run(codec, payload),
     checksum: recordChecksum,
+    newId: randomUuid,
+    callGroup: (method, groupId, request, timeoutMs) =>
+      groups.call(method, groupId, request, timeoutMs),
+    listGroups: () => groups.list(),
   };
 }
 

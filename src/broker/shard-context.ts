@@ -1,7 +1,7 @@
 /** What handlers of one shard see of the broker, put together from the rooms. Shard thread. */
 import { systemClock } from '../base/clock.js';
 import type { ControlOp, ControlResult } from '../control/operations.js';
-import type { ConfigReader, HandlerContext } from '../handlers/context.js';
+import type { ConfigReader, HandlerContext, HandlerSettings } from '../handlers/context.js';
 import type { PartitionRouter } from '../partition/router.js';
 import type { ThreadLink } from '../partition/thread-link.js';
 import type { BrokerConfig } from './config.js';
@@ -20,16 +20,10 @@ export type ShardContextOptions = {
 
 export function shardHandlerContext(options: ShardContextOptions): HandlerContext {
   const { config, main, view, router, groups, configs } = options;
-  const { settings } = config.cluster;
   return {
     nodeId: config.nodeId,
     clock: systemClock,
-    settings: {
-      isAutoCreate: settings['auto.create.topics.enable'],
-      offsetsPartitions: settings['offsets.topic.num.partitions'],
-      offsetsReplicationFactor: settings['offsets.topic.replication.factor'],
-      fetchBytesMax: settings['fetch.max.bytes'],
-    },
+    settings: handlerSettings(config),
     image: () => view.image,
     isCurrent: () => view.isCurrent,
     leaders: () => view.leaders,
@@ -48,5 +42,15 @@ export function shardHandlerContext(options: ShardContextOptions): HandlerContex
     status: () => main.request('status', null) as Promise<string>,
     admin: (command) => main.request('admin', command) as Promise<string>,
     configs,
+  };
+}
+
+export function handlerSettings({ cluster }: BrokerConfig): HandlerSettings {
+  const { settings } = cluster;
+  return {
+    isAutoCreate: settings['auto.create.topics.enable'],
+    offsetsPartitions: settings['offsets.topic.num.partitions'],
+    offsetsReplicationFactor: settings['offsets.topic.replication.factor'],
+    fetchBytesMax: settings['fetch.max.bytes'],
   };
 }

@@ -298,6 +298,7 @@ class ShardThread {
       image: () => this.#view.image,
       ownerOf: (group) => router.ownerOf(group),
       links: others,
+      asker: this.#main,
     });
     const { host, kafkaPort } = config.node;
     return shardHandlerContext({

@@ -6,7 +6,7 @@ import { offsetFetchApi } from '../protocol/messages/offset-fetch.js';
 import type { DecodedFields } from '../protocol/schema.js';
 import type { WhereOptions } from './cluster/locate.js';
 import { type KafkaClient, retrying } from './kafka/client.js';
-import { type Assignment, decodeAssignment } from './kafka/consumer-protocol.js';
+import { type Assignment, decodeAssignment } from '../protocol/consumer-protocol.js';
 import { throwIfError } from './kafka/errors.js';
 import { listOffsets } from './kafka/offsets.js';
 import { EXIT, type Output, table } from './output.js';

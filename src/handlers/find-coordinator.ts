@@ -9,7 +9,6 @@ import { OFFSETS_TOPIC } from '../base/group.js';
 import { partitionFor } from '../groups/coordinator-of.js';
 import {
   COORDINATOR_GROUP,
-  type FindCoordinatorRequest,
   type findCoordinatorApi,
 } from '../protocol/messages/find-coordinator.js';
 import type { Handler, HandlerContext } from './context.js';
@@ -32,18 +31,18 @@ export const findCoordinator: Handler<typeof findCoordinatorApi> = (
   respond,
 ) => {
   const keys = info.apiVersion >= 4 ? request.coordinatorKeys : [request.key];
-  void ensureOffsetsTopic(context, request).then(() => {
+  const isGroup = request.keyType === COORDINATOR_GROUP;
+  void (isGroup ? ensureOffsetsTopic(context) : Promise.resolve()).then(() => {
     const coordinators = keys.map((key) => ({ key, ...find(context, request.keyType, key) }));
     const [first] = coordinators;
     respond({ ...(first ?? notFound('INVALID_REQUEST', null)), coordinators });
   });
 };
 
-async function ensureOffsetsTopic(
-  context: HandlerContext,
-  { keyType }: FindCoordinatorRequest,
+export async function ensureOffsetsTopic(
+  context: Pick<HandlerContext, 'image' | 'settings' | 'control'>,
 ): Promise<void> {
-  if (keyType !== COORDINATOR_GROUP || context.image().topics.get(OFFSETS_TOPIC)) return;
+  if (context.image().topics.get(OFFSETS_TOPIC)) return;
   const { offsetsPartitions, offsetsReplicationFactor } = context.settings;
   const topic = {
     name: OFFSETS_TOPIC,

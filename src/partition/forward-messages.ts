@@ -29,7 +29,9 @@ export type Ask =
       readonly kind: 'epoch-end';
       readonly leaderEpoch: LeaderEpoch;
       readonly epoch: LeaderEpoch | -1;
-    };
+    }
+  /** For the group coordinator that leads with the partition, which checks the request itself. */
+  | { readonly kind: 'group'; readonly method: string; readonly request: unknown };
 
 /** `callId` is unique over restarts: an answer to a former life of this process finds nobody. */
 export type ForwardMessage =
@@ -72,6 +74,7 @@ const ask = oneOf({
   advance: shape({ offset: isInteger }),
   offset: shape({ question, epoch: isInteger }),
   'epoch-end': shape({ leaderEpoch: isInteger, epoch: isInteger }),
+  group: shape({ method: isText }),
 });
 const forwardMessage = oneOf({
   'partition-call': shape({ callId: isText, group, ask }),

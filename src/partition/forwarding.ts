@@ -41,6 +41,13 @@ export type ForwardingOptions = {
   readonly clock: Clock;
   /** Partitions of this node, whichever shard they are on. */
   readonly local: (group: GroupKey) => PartitionAccess;
+  /** A call for a group coordinator of this node; null when there is none, or it is nonsense. */
+  readonly localGroup: (
+    group: GroupKey,
+    method: string,
+    request: unknown,
+    done: (response: unknown, bytes: number) => void,
+  ) => void;
   /** False: it did not leave. `bytes` is about its size. */
   readonly send: (to: NodeId, message: ForwardMessage, bytes: number) => boolean;
 };
@@ -174,6 +181,9 @@ export class Forwarding {
         return;
       case 'epoch-end':
         partition.epochEnd(ask.leaderEpoch, ask.epoch, (found) => answer(found));
+        return;
+      case 'group':
+        this.#options.localGroup(group, ask.method, ask.request, answer);
         return;
     }
   }

@@ -7,7 +7,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
-} from '#src/cli/kafka/consumer-protocol.js';
+} from '#src/protocol/consumer-protocol.js';
 import { readLines } from '#src/cli/lines.js';
 import {
   addresses,

@@ -56,6 +56,7 @@ class Pair {
       incarnation: `life-of-${self}`,
       clock: { monotonicMs: () => this.nowMs, wallMs: () => 0 },
       local: () => this.#local(),
+      localGroup: (group, method, request, done) => done({ group, method, request }, 0),
       send: (to, message) => {
         assert.is(to, other);
         if (!this.isUp) return false;
@@ -168,6 +169,18 @@ test('offsets and epochs are asked the same way', () => {
   pair.partition.epochEnd(2, -1, (answer) => answers.push(answer.error));
   const refused = ['NOT_LEADER', 'NOT_LEADER', 'NOT_LEADER'];
   assert.equal(answers, [5, 8, { ...EXTENT, firstOffset: 3 }, ...refused]);
+});
+
+test('a coordinator is asked as the leader of its partition', () => {
+  const pair = new Pair();
+  const answers: unknown[] = [];
+  const ask = { kind: 'group', method: 'heartbeat', request: { memberId: 'm' } } as const;
+  const call = (): unknown =>
+    pair.asker.call(2, GROUP, ask, { timeoutMs: 1_000 }, (answer) => answers.push(answer));
+  call();
+  pair.isUp = false;
+  call();
+  assert.equal(answers, [{ group: GROUP, method: ask.method, request: ask.request }, null]);
 });
 
 test('nonsense is no message, and an answer of another shape is none', () => {

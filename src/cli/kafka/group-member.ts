@@ -19,7 +19,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
-} from './consumer-protocol.js';
+} from '../../protocol/consumer-protocol.js';
 import { isRetriable, KafkaError, throwIfError } from './errors.js';
 
 const SESSION_TIMEOUT_MS = 10_000;

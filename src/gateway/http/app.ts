@@ -15,6 +15,7 @@ import type { HttpApp } from './http-door.js';
 import { describeRoutes } from './openapi.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 import { restVersionOf, sendRestError } from './rest-shape.js';
+import { consumerRoutes } from './routes/consumers.js';
 import { eventRoutes } from './routes/events.js';
 import { nodeRoutes } from './routes/node.js';
 import { recordRoutes } from './routes/records.js';
@@ -81,6 +82,7 @@ export async function addRoutes(
   streamRoutes(app, context);
   eventRoutes(app, context, logger);
   restProduceRoutes(app, context);
+  consumerRoutes(app, context);
 }
 
 /**

@@ -1,13 +1,30 @@
 /** Bodies of requests: bytes on arrival, JSON or lines of JSON where a route wants them. */
+import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import { badRequest } from '../../handlers/http/problem.js';
+import { badRequest, Problem } from '../../handlers/http/problem.js';
 
 export const JSON_TYPE = 'application/json';
 
+const UNUSUAL_BODY_BYTES_MAX = 1 << 20;
 const EMPTY = Buffer.alloc(0);
 
 export function bodyBytes({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : EMPTY;
+}
+
+/** The body of a method that the framework takes to have none. Throws Problem 413. */
+export async function readBody(raw: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of raw as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > UNUSUAL_BODY_BYTES_MAX) {
+      const text = `the body is larger than ${UNUSUAL_BODY_BYTES_MAX} bytes`;
+      throw new Problem(413, 'BODY_TOO_LARGE', text);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** `application/json` of `application/json; charset=utf-8`, in lower case; empty when not given. */

@@ -9,9 +9,12 @@ const ajv = new Ajv({ verbose: true, allErrors: false, allowUnionTypes: true });
 const compiled = new WeakMap<TSchema, ValidateFunction>();
 const SHOWN_MAX = 100;
 
-/** An empty body is an empty object. Throws Problem: 400 for no JSON, 422 for other JSON. */
 export function checkedBody<S extends TSchema>(request: FastifyRequest, schema: S): Static<S> {
-  const bytes = bodyBytes(request);
+  return checked(bodyBytes(request), schema);
+}
+
+/** An empty body is an empty object. Throws Problem: 400 for no JSON, 422 for other JSON. */
+export function checked<S extends TSchema>(bytes: Buffer, schema: S): Static<S> {
   const json = bytes.length === 0 ? {} : parseJson(bytes, 'the body');
   const validate = compiled.get(schema) ?? ajv.compile(schema);
   compiled.set(schema, validate);

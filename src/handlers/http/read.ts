@@ -22,6 +22,8 @@ export type ReadQuery = {
   /** Records. */
   readonly max: number;
   readonly waitMs: number;
+  /** How long an election may keep the reader; a few seconds by default. */
+  readonly leaderMs?: number;
 };
 
 export type ReadResult = {
@@ -43,14 +45,14 @@ const LEADER_MS_MAX = 5_000;
 export async function readRecords(
   context: HttpContext,
   group: GroupKey,
-  { offset, max, waitMs }: ReadQuery,
+  { offset, max, waitMs, leaderMs = LEADER_MS_MAX }: ReadQuery,
   gone: AbortSignal,
 ): Promise<ReadResult> {
   const { clock } = context;
   const deadlineMs = clock.monotonicMs() + waitMs;
   let from = typeof offset === 'number' ? offset : await placeOf(context, group, offset);
   for (;;) {
-    const outcome = await fetchFrom(context, group, from);
+    const outcome = await fetchFrom(context, group, from, leaderMs);
     const { highWatermark, logStartOffset } = outcome;
     const found = await recordsIn(context, outcome, from, max);
     const isOver = gone.aborted || clock.monotonicMs() >= deadlineMs;
@@ -89,8 +91,9 @@ async function fetchFrom(
   context: HttpContext,
   group: GroupKey,
   offset: Offset,
+  leaderMs: number,
 ): Promise<FetchOutcome> {
-  const deadlineMs = context.clock.monotonicMs() + LEADER_MS_MAX;
+  const deadlineMs = context.clock.monotonicMs() + leaderMs;
   const outcome = await untilLed<FetchOutcome>(context, deadlineMs, (done) => {
     const request = { offset, maxBytes: READ_BYTES_MAX, isFirst: true, currentLeaderEpoch: -1 };
     context.leader(group).fetch(request, done);

@@ -17,7 +17,7 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
-} from '#src/cli/kafka/consumer-protocol.js';
+} from '#src/protocol/consumer-protocol.js';
 import type { KafkaClient } from '../../support/kafka-client.js';
 import { sleep } from '../../support/wait-for.js';
 import type { History } from '../history/history.js';

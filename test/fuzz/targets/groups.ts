@@ -1,7 +1,7 @@
 /** Records of __consumer_offsets and what members say of themselves: CORRUPT, null or a value. */
 import { LograftError } from '#src/base/errors.js';
-import { decodeAssignment, decodeSubscription } from '#src/cli/kafka/consumer-protocol.js';
-import { encodeAssignment, encodeSubscription } from '#src/cli/kafka/consumer-protocol.js';
+import { decodeAssignment, decodeSubscription } from '#src/protocol/consumer-protocol.js';
+import { encodeAssignment, encodeSubscription } from '#src/protocol/consumer-protocol.js';
 import { subscribedTopics } from '#src/groups/consumer-subscription.js';
 import {
   decodeGroupValue,

@@ -6,8 +6,8 @@
  *     subscription   version int16 | topics [string] | user data bytes
  *     assignment     version int16 | [topic string, partitions [int32]] | user data bytes
  */
-import { Reader } from '../../protocol/reader.js';
-import { Writer } from '../../protocol/writer.js';
+import { Reader } from './reader.js';
+import { Writer } from './writer.js';
 
 const VERSION = 0;
 /** Fewest bytes of one topic in either message. */
