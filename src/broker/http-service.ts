@@ -20,6 +20,7 @@ import type { ThreadLink } from '../partition/thread-link.js';
 import { Decompressor } from '../pool/decompressor.js';
 import { recordChecksum } from './checksum.js';
 import type { BrokerConfig } from './config.js';
+import { configReader } from './config-reader.js';
 import { bytesIn, ClusterGroups } from './cluster-groups.js';
 import { decide } from './decisions.js';
 import { handlerSettings } from './shard-context.js';
@@ -80,6 +81,8 @@ function httpContext(
   return {
     version: packageVersion(),
     nodeId,
+    controllerId: () => control()?.controllerId ?? LEADER_NONE,
+    configs: configReader(config.cluster, `${node.host}:${node.kafkaPort}`),
     baseUri: `http://${node.advertisedHost}:${node.httpPort}`,
     settings: handlerSettings(config),
     clock: systemClock,

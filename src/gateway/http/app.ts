@@ -22,6 +22,7 @@ import { recordRoutes } from './routes/records.js';
 import { streamRoutes } from './routes/stream.js';
 import { restProduceRoutes } from './routes/rest-produce.js';
 import { topicRoutes } from './routes/topics.js';
+import { v3Routes } from './routes/v3.js';
 
 /** A topic's name of 249 characters, each percent-encoded. */
 const PARAM_CHARS_MAX = 3 * 249;
@@ -83,6 +84,7 @@ export async function addRoutes(
   eventRoutes(app, context, logger);
   restProduceRoutes(app, context);
   consumerRoutes(app, context);
+  v3Routes(app, context);
 }
 
 /**

@@ -10,7 +10,16 @@ import type { GroupCalls, HandlerContext } from '../context.js';
 
 export type HttpContext = Pick<
   HandlerContext,
-  'nodeId' | 'clock' | 'settings' | 'image' | 'isCurrent' | 'leaders' | 'control' | 'status'
+  | 'nodeId'
+  | 'controllerId'
+  | 'configs'
+  | 'clock'
+  | 'settings'
+  | 'image'
+  | 'isCurrent'
+  | 'leaders'
+  | 'control'
+  | 'status'
 > & {
   /** Of lograft. */
   readonly version: string;

@@ -184,4 +184,48 @@ test('answers are what the document says', async () => {
   for (const [described, asked] of cases) mustFit('get', described, await http.ask(1, asked));
 });
 
+test('the shapes of the known proxies are what the document says', async () => {
+  const v2 = 'application/vnd.kafka.v2+json';
+  const json = 'application/vnd.kafka.json.v2+json';
+  const body = '{"records":[{"key":1,"value":{"a":[]}}]}';
+  mustFit('post', '/topics/{topic}', await http.post(1, '/topics/t', body, json));
+  mustFit('post', '/topics/{topic}', await http.post(1, '/topics/none', body, json));
+  const instance = '/consumers/{group}/instances/{instance}';
+  const settings = '{"name":"i","format":"json","auto.offset.reset":"earliest"}';
+  mustFit('post', '/consumers/{group}', await http.post(1, '/consumers/g', settings, v2));
+  const partitions = '{"partitions":[{"topic":"t","partition":0}]}';
+  await http.post(1, '/consumers/g/instances/i/assignments', partitions, v2);
+  await http.post(1, '/consumers/g/instances/i/offsets', '{"offsets":[]}', v2);
+  const seek = '{"offsets":[{"topic":"t","partition":0,"offset":3}]}';
+  await http.post(1, '/consumers/g/instances/i/positions', seek, v2);
+  for (const what of ['subscription', 'assignments', 'records', 'offsets']) {
+    const found = await http.ask(1, `/consumers/g/instances/i/${what}`);
+    assert.is(found.status, 200, JSON.stringify(found.json));
+    mustFit('get', `${instance}/${what}`, found);
+    await http.post(1, '/consumers/g/instances/i/offsets', '', v2);
+  }
+  const { data } = (await http.ask(1, '/v3/clusters')).json as { data: { cluster_id: string }[] };
+  const base = `/v3/clusters/${data[0]?.cluster_id}`;
+  const cases: [string, string][] = [
+    ['', ''],
+    ['/brokers', '/brokers'],
+    ['/brokers/{broker}', '/brokers/1'],
+    ['/topics', '/topics'],
+    ['/topics/{topic}', '/topics/t'],
+    ['/topics/{topic}', '/topics/none'],
+    ['/topics/{topic}/partitions', '/topics/t/partitions'],
+    ['/topics/{topic}/partitions/{partition}', '/topics/t/partitions/0'],
+    ['/topics/{topic}/configs', '/topics/t/configs'],
+    ['/consumer-groups', '/consumer-groups'],
+    ['/consumer-groups/{group}', '/consumer-groups/g'],
+    ['/consumer-groups/{group}/lags', '/consumer-groups/g/lags'],
+  ];
+  mustFit('get', '/v3/clusters', await http.ask(1, '/v3/clusters'));
+  for (const [described, asked] of cases) {
+    const found = await http.ask(1, `${base}${asked}`);
+    assert.is(found.status, asked.includes('none') ? 404 : 200, asked + JSON.stringify(found.json));
+    mustFit('get', `/v3/clusters/{cluster}${described}`, found);
+  }
+});
+
 test.run();

@@ -175,8 +175,10 @@ export class Consumer {
       const owned = this.#owned ?? NOTHING;
       await findPositions(this.#context, groupId, owned, reset);
       const found = await findRecords(this.#context, owned, { reset, bytesMax }, gone);
-      // What was read for partitions that have gone to another member is the other one's.
-      const taken = owned === this.#owned ? this.#take(found, bytesMax) : [];
+      // What was read for partitions that have gone to another member is the other one's, and
+      // what nobody waits for any more was not given out.
+      const isMine = owned === this.#owned && !gone.aborted;
+      const taken = isMine ? this.#take(found, bytesMax) : [];
       const isOver = gone.aborted || this.#over.signal.aborted;
       if (taken.length > 0 || isOver || clock.monotonicMs() >= deadlineMs) return taken;
       await this.#news(owned, deadlineMs, gone);

@@ -46,18 +46,20 @@ export async function commitOffsets(
   throw new Problem(409, 'REBALANCED', `${text} (${error})`);
 }
 
-/** Only those that have one, by {@link ownedKey}. Throws Problem. */
+/** Of these partitions, or (null) of all, those that have one; by {@link ownedKey}. */
 export async function committedOffsets(
   context: HttpContext,
   groupId: string,
-  partitions: readonly TopicPartition[],
+  partitions: readonly TopicPartition[] | null,
 ): Promise<ReadonlyMap<string, Committed>> {
   const found = new Map<string, Committed>();
-  if (partitions.length === 0) return found;
-  const topics = byTopic(partitions).map((topic) => ({
-    name: topic.name,
-    partitionIndexes: topic.partitions.map(({ partition }) => partition),
-  }));
+  if (partitions?.length === 0) return found;
+  const named = partitions === null ? null : byTopic(partitions);
+  const topics =
+    named?.map((topic) => ({
+      name: topic.name,
+      partitionIndexes: topic.partitions.map(({ partition }) => partition),
+    })) ?? null;
   const request = { groupId, topics };
   const response = await askCoordinator(context, 'fetchOffsets', request, times(context));
   if (response === null) throw noCoordinator(groupId);
