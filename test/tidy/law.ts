@@ -136,6 +136,7 @@ export const TOP_LEVEL = new Set([
   'src',
   'test',
   'bench',
+  'examples',
   'docs',
   'README.md',
   'LICENSE',
