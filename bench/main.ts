@@ -5,11 +5,13 @@
  * were missed are said to be missed; they do not change the exit code.
  */
 import { spawnSync } from 'node:child_process';
-import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CATCH_UP } from './catch-up-workload.js';
 import { FAILOVER } from './failover-workload.js';
 import { GOALS } from './goals.js';
+import { runHttpBench } from './http/http-bench.js';
+import { formatHttpReport } from './http/http-report.js';
+import { describeMachine, touchMemory } from './machine.js';
 import { kafkaPeer } from './peer-kafka.js';
 import { lograftPeer } from './peer-lograft.js';
 import { idleShare } from './proc.js';
@@ -28,14 +30,16 @@ import {
 } from './workload.js';
 
 const WORKLOADS: readonly Workload[] = [START, ...PRODUCE_WORKLOADS, CATCH_UP, FAILOVER];
-const GIB = 2 ** 30;
+const HTTP = 'W10';
 
-const USAGE = `usage: npm run bench -- [options]
+const USAGE = `usage: npm run bench -- [options] [ID...]
 
   --smoke            small sizes, lograft alone: does everything work? (seconds)
   --full             lograft beside Apache Kafka (the default; a quarter of an hour)
   --alone            without Kafka
-  --workload ID      only W2, W4, W5, W6, W8 or W9; may be given several times
+  --workload ID      only W2, W4, W5, W6, W8 or W9; may be given several times, also as ID
+  W10                HTTP beside node:http and nginx: by itself, when it is named, and a full run
+                     writes bench/results/W10.json
   --rounds N         runs of each workload on each system
   --dir DIR          where the data goes (default: the folder for temporary files)
   --format json      one document instead of the table
@@ -49,14 +53,18 @@ type Options = {
   readonly isSmoke: boolean;
   readonly isAlone: boolean;
   readonly isJson: boolean;
+  readonly isHttp: boolean;
   readonly workloads: readonly Workload[];
   readonly size: Size;
+  /** Null: as many as the size says. */
+  readonly rounds: number | null;
   readonly directory: string | undefined;
 };
 
 function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       smoke: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
@@ -69,7 +77,11 @@ function readOptions(args: readonly string[]): Options {
   });
   if (values.smoke && values.full) throw new UsageError('--smoke or --full, not both');
   if (!['table', 'json'].includes(values.format)) throw new UsageError('--format is table or json');
-  const unknown = values.workload.filter((wanted) => !WORKLOADS.some(({ id }) => id === wanted));
+  const named = [...values.workload, ...positionals];
+  const isHttp = named.includes(HTTP);
+  if (isHttp && new Set(named).size > 1) throw new UsageError(`${HTTP} runs by itself`);
+  const isKnown = (wanted: string) => isHttp || WORKLOADS.some(({ id }) => id === wanted);
+  const unknown = named.filter((wanted) => !isKnown(wanted));
   if (unknown.length > 0) throw new UsageError(`no workload ${unknown.join(', ')}`);
   const size = values.smoke ? SMOKE : FULL;
   const rounds = Number(values.rounds ?? size.rounds);
@@ -78,12 +90,28 @@ function readOptions(args: readonly string[]): Options {
     isSmoke: values.smoke,
     isAlone: values.alone || values.smoke,
     isJson: values.format === 'json',
-    workloads: WORKLOADS.filter(
-      ({ id }) => values.workload.length === 0 || values.workload.includes(id),
-    ),
+    isHttp,
+    workloads: WORKLOADS.filter(({ id }) => named.length === 0 || named.includes(id)),
     size: { ...size, rounds },
+    rounds: values.rounds === undefined ? null : rounds,
     directory: values.dir,
   };
+}
+
+type Said = { readonly text: string; readonly isValid: boolean };
+
+async function mainAll(options: Options): Promise<Said> {
+  const report = await main(options);
+  return said(options, report, formatReport(report));
+}
+
+async function mainHttp(options: Options): Promise<Said> {
+  const report = await runHttpBench(options);
+  return said(options, report, formatHttpReport(report));
+}
+
+function said({ isJson }: Options, report: { readonly isValid: boolean }, table: string): Said {
+  return { text: isJson ? `${JSON.stringify(report)}\n` : table, isValid: report.isValid };
 }
 
 async function main(options: Options): Promise<Report> {
@@ -159,24 +187,6 @@ function sayRun({ id, metrics }: Workload, { system, round, values, faults }: Ru
   say(`${id} round ${round}, ${system}: ${[said.join(', '), ...faults].join('; INVALID: ')}`);
 }
 
-function describeMachine(): Record<string, string | number> {
-  return {
-    CPU: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
-    'memory GiB': Math.round(totalmem() / GIB),
-    Linux: release(),
-    Node: process.versions.node,
-  };
-}
-
-/** Writes to so much memory once (half of what is free at most), in a process that ends then. */
-function touchMemory(bytes: number): void {
-  const gibibytes = Math.floor(Math.min(bytes, freemem() / 2) / GIB);
-  if (gibibytes === 0) return;
-  const script = `Array.from({ length: ${gibibytes} }, () => Buffer.alloc(${GIB}, 1))`;
-  spawnSync(process.execPath, ['-e', script], { stdio: 'ignore' });
-}
-
 function isParseError(error: unknown): error is Error {
   const { code } = error as NodeJS.ErrnoException;
   return code?.startsWith('ERR_PARSE_ARGS') === true;
@@ -192,9 +202,9 @@ if (process.argv.includes('--help')) {
   try {
     if (process.platform !== 'linux') throw new UsageError('the bench reads /proc: Linux only');
     const options = readOptions(process.argv.slice(2));
-    const report = await main(options);
-    process.stdout.write(options.isJson ? `${JSON.stringify(report)}\n` : formatReport(report));
-    process.exitCode = report.isValid ? 0 : 1;
+    const { text, isValid } = options.isHttp ? await mainHttp(options) : await mainAll(options);
+    process.stdout.write(text);
+    process.exitCode = isValid ? 0 : 1;
   } catch (error) {
     const isUsage = error instanceof UsageError || isParseError(error);
     say(isUsage ? `${error.message}\n\n${USAGE}` : `${(error as Error).stack ?? error}`);

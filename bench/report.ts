@@ -94,11 +94,15 @@ function spreadOf(runs: readonly Run[], system: SystemName, metric: string): Spr
   const values = runs
     .filter((run) => run.system === system && run.faults.length === 0)
     .flatMap((run) => run.values[metric] ?? []);
+  return spreadOfValues(values);
+}
+
+export function spreadOfValues(values: readonly number[]): Spread | null {
   if (values.length === 0) return null;
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-function isMet({ bound }: Goal, measured: number | null): boolean | null {
+export function isMet({ bound }: Pick<Goal, 'bound'>, measured: number | null): boolean | null {
   if (measured === null) return null;
   return 'atLeast' in bound ? measured >= bound.atLeast : measured <= bound.atMost;
 }

@@ -44,13 +44,13 @@ function formatRow(row: Row, systems: readonly SystemName[]): string {
   return line([`${row.name}, ${row.unit}`, ...cells, ratio]);
 }
 
-function formatSpread(spread: Spread | null): string {
+export function formatSpread(spread: Spread | null): string {
   if (spread === null) return 'not measured';
   const { median, min, max } = spread;
   return `${formatNumber(median)} (${formatNumber(min)} to ${formatNumber(max)})`;
 }
 
-function formatGoals(goals: readonly Verdict[]): string[] {
+export function formatGoals(goals: readonly Verdict[]): string[] {
   return goals.map(({ id, text, measured, isMet }) => {
     const word = isMet === null ? 'not judged' : isMet ? 'met' : 'MISSED';
     const value = measured === null ? '' : `, measured ${formatNumber(measured)}`;
@@ -58,7 +58,7 @@ function formatGoals(goals: readonly Verdict[]): string[] {
   });
 }
 
-function line(cells: readonly string[]): string {
+export function line(cells: readonly string[]): string {
   const [name = '', ...rest] = cells;
   const padded = rest.map((cell) => cell.padStart(CELL_COLUMNS));
   return `  ${name.padEnd(NAME_COLUMNS)}${padded.join('')}`.trimEnd();
