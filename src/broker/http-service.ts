@@ -11,8 +11,9 @@ import { EMPTY_IMAGE } from '../control/image.js';
 import { LeaderTable } from '../control/leader-table.js';
 import type { ControlOp, ControlResult } from '../control/operations.js';
 import type { HttpDoor } from '../gateway/http/http-door.js';
+import { untilLed } from '../handlers/http/leader-retry.js';
 import type { HttpContext } from '../handlers/http/context.js';
-import { absentPartition } from '../partition/access.js';
+import { absentPartition, type ProduceOutcome } from '../partition/access.js';
 import type { ForwardMessage } from '../partition/forward-messages.js';
 import { Forwarding } from '../partition/forwarding.js';
 import { PartitionRouter } from '../partition/router.js';
@@ -23,6 +24,7 @@ import type { BrokerConfig } from './config.js';
 import { configReader } from './config-reader.js';
 import { bytesIn, ClusterGroups } from './cluster-groups.js';
 import { decide } from './decisions.js';
+import type { ForwardedProduce } from './thread-messages.js';
 import { handlerSettings } from './shard-context.js';
 
 export type HttpServiceOptions = {
@@ -65,8 +67,22 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
     },
     send,
   });
-  door.open(httpContext(options, router, forwarding, groups));
+  const context = httpContext(options, router, forwarding, groups);
+  door.open(context);
+  for (const link of shards) serveShard(link, context);
   return forwarding;
+}
+
+/** A shard brings what it can no longer write itself. */
+function serveShard(link: ThreadLink, context: HttpContext): void {
+  link.onCall('produce-elsewhere', (payload, answer) => {
+    const { group, bytes, options } = payload as ForwardedProduce;
+    const deadlineMs = context.clock.monotonicMs() + options.timeoutMs;
+    const attempt = (done: (outcome: ProduceOutcome) => void): void => {
+      context.leader(group).produce(bytes, 0, bytes.length, options, done);
+    };
+    void untilLed(context, deadlineMs, attempt).then((outcome) => answer(outcome));
+  });
 }
 
 function httpContext(

@@ -22,6 +22,7 @@ import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
 import { TurnBatches } from '../handlers/http/turn-batches.js';
+import { produceFailure, type ProduceOutcome } from '../partition/access.js';
 import { PartitionRouter } from '../partition/router.js';
 import { Shard } from '../partition/shard.js';
 import { ThreadLink } from '../partition/thread-link.js';
@@ -35,7 +36,13 @@ import { LocalReplicas } from './local-replicas.js';
 import { shardHandlerContext } from './shard-context.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import { ShardView } from './shard-view.js';
-import type { MainNotices, ShardFacts, ShardInit, ShardNotices } from './thread-messages.js';
+import type {
+  MainNotices,
+  ShardFacts,
+  ShardInit,
+  ShardNotices,
+  ForwardedProduce,
+} from './thread-messages.js';
 import { TurnLoop } from './turn-loop.js';
 
 /** Ticks between two looks at in-sync sets, idle connections and the like. */
@@ -128,6 +135,15 @@ class ShardThread {
     this.#batches = new TurnBatches({
       partition: (group) => this.#router.access(group),
       checksum: recordChecksum,
+      elsewhere: (group, bytes, options, done) => {
+        // A copy: small buffers share their memory with others, which must not move along.
+        const own = new Uint8Array(bytes);
+        const call: ForwardedProduce = { group, bytes: own, options };
+        this.#main.call('produce-elsewhere', call, [own.buffer], (error, outcome) => {
+          if (error === null) done(outcome as ProduceOutcome);
+          else done(produceFailure('TIMED_OUT', error.message));
+        });
+      },
     });
     this.#http = this.#makeHttp(handlers);
     this.#listenToMain();

@@ -3,12 +3,13 @@
  * survives structured clone. Calls have an answer, notices have none.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { GroupKey } from '../base/group.js';
 import type { DirectoryId, NodeId, TopicId } from '../base/units.js';
 import type { LeaderFact } from '../control/announcer.js';
 import type { ImageDelta } from '../control/delta.js';
 import type { LeaderEntry } from '../control/messages.js';
 import type { ControlOp } from '../control/operations.js';
-import type { PartitionFacts } from '../partition/access.js';
+import type { PartitionFacts, ProduceOptions } from '../partition/access.js';
 import type { Greeting } from '../replication/peer-frame.js';
 import type { PeerAddress } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
@@ -59,6 +60,13 @@ export type MainNotices = {
 
 /** shard → main, call 'control'. */
 export type ControlCall = { readonly operation: ControlOp; readonly timeoutMs: number };
+
+/** shard → main, call 'produce-elsewhere': for the partition's leader, wherever that is. */
+export type ForwardedProduce = {
+  readonly group: GroupKey;
+  readonly bytes: Uint8Array;
+  readonly options: ProduceOptions;
+};
 
 /** main → shard, call 'facts'. */
 export type ShardFacts = {

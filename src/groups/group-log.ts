@@ -33,6 +33,7 @@ export type GroupLog = {
 export function groupErrorOf(error: string): GroupError {
   switch (error) {
     case 'NOT_LEADER':
+    case 'LEADER_LOST':
     case 'STORAGE_FAILED':
     case 'UNKNOWN_PARTITION':
     case 'FENCED_LEADER_EPOCH':

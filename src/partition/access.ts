@@ -10,7 +10,10 @@ import type { LeaderEpoch, NodeId, Offset, WallMs } from '../base/units.js';
 /** Closed set; `handlers/error-code.ts` maps each to Kafka's code. */
 export type PartitionError =
   | 'UNKNOWN_PARTITION'
+  /** Nothing was done: another replica leads, or none. */
   | 'NOT_LEADER'
+  /** Leadership went before a majority had the batch: nobody knows yet whether it stays. */
+  | 'LEADER_LOST'
   | 'FENCED_LEADER_EPOCH'
   | 'UNKNOWN_LEADER_EPOCH'
   | 'OFFSET_OUT_OF_RANGE'

@@ -235,7 +235,7 @@ export class Partition implements PartitionAccess {
     const waiters = options.acks === 1 ? this.#synced : this.#committed;
     waiters.add(lastOffset + 1, this.#clock.monotonicMs() + options.timeoutMs, (how) => {
       if (how === 'reached') succeed();
-      else done(produceFailure(how === 'timed-out' ? 'TIMED_OUT' : 'NOT_LEADER', null));
+      else done(produceFailure(how === 'timed-out' ? 'TIMED_OUT' : 'LEADER_LOST', null));
     });
   }
 

@@ -50,6 +50,7 @@ test('traps 1, 2 and 6: what librdkafka and old clients look for, and nothing un
 const PROVES: Readonly<Record<PartitionError, ErrorOutcome>> = {
   UNKNOWN_PARTITION: 'definite',
   NOT_LEADER: 'indefinite',
+  LEADER_LOST: 'indefinite',
   FENCED_LEADER_EPOCH: 'definite',
   UNKNOWN_LEADER_EPOCH: 'definite',
   OFFSET_OUT_OF_RANGE: 'definite',

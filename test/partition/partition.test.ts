@@ -136,7 +136,7 @@ test('who waits when leadership goes is told so', () => {
   const outcomes = [produce(own), produce(own, { acks: 1 })];
   own.played.role = 'follower';
   own.partition.roleChanged();
-  assert.equal(outcomes.map(errors), [['NOT_LEADER'], ['NOT_LEADER']]);
+  assert.equal(outcomes.map(errors), [['LEADER_LOST'], ['LEADER_LOST']]);
 });
 
 test('P2: a duplicate is confirmed when the original is committed', () => {
@@ -194,7 +194,7 @@ test('an answer that makes the partition fail ends everybody else, once', () => 
   commit(own, 3);
   own.partition.expire(own.clock.nowMs + 1_000);
   commit(own, 4);
-  assert.equal(outcomes, ['first null', 'second NOT_LEADER', 'third NOT_LEADER']);
+  assert.equal(outcomes, ['first null', 'second LEADER_LOST', 'third LEADER_LOST']);
   assert.equal(errors(produce(own)), ['STORAGE_FAILED']);
 });
 

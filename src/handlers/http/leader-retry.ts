@@ -1,6 +1,7 @@
 /**
  * Asks the leader of a partition, and asks again while an election is on: what is refused for the
- * lack of a leader was certainly not done. Ends at a deadline; HTTP clients then try again.
+ * lack of a leader was certainly not done (LEADER_LOST is another matter, and is told). Ends at a
+ * deadline; HTTP clients then try again.
  */
 import type { MonotonicMs } from '../../base/units.js';
 import type { PartitionError } from '../../partition/access.js';
@@ -19,7 +20,7 @@ export type Outcome = { readonly error: PartitionError | null };
 
 /** `attempt` calls its argument once. The last outcome is the answer, whatever it says. */
 export async function untilLed<T extends Outcome>(
-  { clock }: HttpContext,
+  { clock }: Pick<HttpContext, 'clock'>,
   deadlineMs: MonotonicMs,
   attempt: (done: (outcome: T) => void) => void,
 ): Promise<T> {

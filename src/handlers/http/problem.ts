@@ -32,6 +32,7 @@ const UNAVAILABLE = 503;
 const PARTITION_PROBLEMS: Readonly<Record<PartitionError, readonly [number, string]>> = {
   UNKNOWN_PARTITION: [404, 'there is no such partition'],
   NOT_LEADER: [UNAVAILABLE, 'the partition has no leader now'],
+  LEADER_LOST: [UNAVAILABLE, 'the leader changed meanwhile: the records may have been written'],
   FENCED_LEADER_EPOCH: [UNAVAILABLE, 'the leader is changing'],
   UNKNOWN_LEADER_EPOCH: [UNAVAILABLE, 'the leader is changing'],
   OFFSET_OUT_OF_RANGE: [416, 'the log does not have this offset'],

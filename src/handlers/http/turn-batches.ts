@@ -11,6 +11,7 @@ import type {
   Acks,
   PartitionAccess,
   PartitionError,
+  ProduceOptions,
   ProduceOutcome,
 } from '../../partition/access.js';
 import { type Checksum, encodeBatch, type RecordInput } from '../../records/batch.js';
@@ -25,6 +26,13 @@ export type RecordDone = (
 export type TurnBatchesOptions = {
   readonly partition: (group: GroupKey) => PartitionAccess;
   readonly checksum: Checksum;
+  /** Writes a batch wherever its leader is now, waiting for one as long as `timeoutMs` allows. */
+  readonly elsewhere: (
+    group: GroupKey,
+    bytes: Uint8Array,
+    options: ProduceOptions,
+    done: (outcome: ProduceOutcome) => void,
+  ) => void;
 };
 
 type Gathered = {
@@ -92,7 +100,12 @@ export class TurnBatches {
       }
       dones.forEach((done, i) => done(error, message, baseOffset < 0 ? -1 : baseOffset + i));
     };
+    const { partition, elsewhere } = this.#options;
     const options = { acks, timeoutMs };
-    this.#options.partition(group).produce(bytes, 0, bytes.length, options, answer);
+    partition(group).produce(bytes, 0, bytes.length, options, (outcome) => {
+      // Certainly not written here: the leader has just moved.
+      if (outcome.error === 'NOT_LEADER') elsewhere(group, bytes, options, answer);
+      else answer(outcome);
+    });
   }
 }
