@@ -12,6 +12,7 @@ import type { HttpContext } from '../../handlers/http/context.js';
 import { Problem } from '../../handlers/http/problem.js';
 import type { Logger } from '../../observability/logger.js';
 import type { HttpApp } from './http-door.js';
+import { lazyValidator } from './checked.js';
 import { describeRoutes } from './openapi.js';
 import { PROBLEM_TYPE, problemText } from './problem-json.js';
 import { restVersionOf, sendRestError } from './rest-shape.js';
@@ -36,14 +37,6 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
     logger: false,
     bodyLimit: HTTP_BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
-    ajv: {
-      customOptions: {
-        removeAdditional: false,
-        coerceTypes: true,
-        allErrors: false,
-        verbose: true,
-      },
-    },
     schemaErrorFormatter: invalidText,
     frameworkErrors: (error, _request, reply) => void sendError(reply, error, logger),
     // The door has the server; this one never listens.
@@ -52,6 +45,7 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
       return createServer();
     },
   });
+  app.setValidatorCompiler(({ schema }) => lazyValidator(schema));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler(async (error: FastifyError, { raw }, reply) => {

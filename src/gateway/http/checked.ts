@@ -1,13 +1,32 @@
-/** Bodies that are JSON of a given shape: the same schema is in the OpenAPI document. */
+/**
+ * Parameters and bodies of a given shape: the same schemas are in the OpenAPI document. Each is
+ * compiled when it is first asked for: all at once would hold up the thread for half a second.
+ */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyRequest } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import { Problem } from '../../handlers/http/problem.js';
 import { bodyBytes, parseJson } from './body.js';
 
+type Validator = { (data: unknown): boolean; errors?: ErrorObject[] | null };
+
+/** Parameters are text until they are looked at. */
+const parameters = new Ajv({ coerceTypes: true, verbose: true, allErrors: false });
 const ajv = new Ajv({ verbose: true, allErrors: false, allowUnionTypes: true });
 const compiled = new WeakMap<TSchema, ValidateFunction>();
 const SHOWN_MAX = 100;
+
+/** As the framework wants it: what is wrong stands in its `errors`. */
+export function lazyValidator(schema: object): Validator {
+  let validate: ValidateFunction | null = null;
+  const validator: Validator = (data) => {
+    validate ??= parameters.compile(schema);
+    const isValid = validate(data);
+    validator.errors = validate.errors ?? null;
+    return isValid;
+  };
+  return validator;
+}
 
 export function checkedBody<S extends TSchema>(request: FastifyRequest, schema: S): Static<S> {
   return checked(bodyBytes(request), schema);
