@@ -136,10 +136,8 @@ class ShardThread {
       partition: (group) => this.#router.access(group),
       checksum: recordChecksum,
       elsewhere: (group, bytes, options, done) => {
-        // A copy: small buffers share their memory with others, which must not move along.
-        const own = new Uint8Array(bytes);
-        const call: ForwardedProduce = { group, bytes: own, options };
-        this.#main.call('produce-elsewhere', call, [own.buffer], (error, outcome) => {
+        const call: ForwardedProduce = { group, bytes, options };
+        this.#main.call('produce-elsewhere', call, [], (error, outcome) => {
           if (error === null) done(outcome as ProduceOutcome);
           else done(produceFailure('TIMED_OUT', error.message));
         });
