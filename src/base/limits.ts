@@ -36,6 +36,9 @@ export const PARTITION_POLLS_MAX = 10_000;
 /** Longest wait a client may ask of a long poll or an acknowledgement. */
 export const CLIENT_WAIT_MS_MAX = 300_000;
 
+/** A sync that takes longer than this is worth a line in the log. */
+export const SLOW_SYNC_MS = 1_000;
+
 /** Time a closing broker gives its leaders to move elsewhere. */
 export const SHUTDOWN_TRANSFER_MS = 3_000;
 

@@ -16,11 +16,13 @@ import type { ControlEvents, ControlPlane } from '../control/control-plane.js';
 import { isControlMessage } from '../control/message-check.js';
 import type { MetaProperties } from '../control/meta-properties.js';
 import { HttpDoor } from '../gateway/http/http-door.js';
-import { NodeDisk } from '../log/node-disk.js';
+import type { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
 import { settleWals } from '../log/wal-shards.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
+import { LoopMeter } from '../observability/loop-meter.js';
+import { ShardCounters } from '../observability/shard-counters.js';
 import { isForwardMessage } from '../partition/forward-messages.js';
 import type { Forwarding } from '../partition/forwarding.js';
 import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
@@ -41,7 +43,14 @@ import { type NodeState, nodeStatus } from './node-status.js';
 import { ProducerIds } from './producer-ids.js';
 import { Readiness } from './readiness.js';
 import { type ShardPool, startShards } from './shard-pool.js';
-import type { ControlCall, MainNotices, ShardFacts, ShardNotices } from './thread-messages.js';
+import { meteredDisk } from './sync-meter.js';
+import type {
+  ControlCall,
+  FactsCall,
+  MainNotices,
+  ShardFacts,
+  ShardNotices,
+} from './thread-messages.js';
 import { TurnLoop } from './turn-loop.js';
 
 export type RunningBroker = {
@@ -72,7 +81,9 @@ class Broker implements RunningBroker {
   readonly #config: BrokerConfig;
   readonly #directory: NodeDirectory;
   readonly #logger: Logger;
-  readonly #disk = new NodeDisk();
+  readonly #disk: NodeDisk;
+  readonly #counters: ShardCounters;
+  readonly #loop: LoopMeter;
   readonly #incarnation = randomUuid();
   readonly #random = new Prng(crypto.getRandomValues(new Uint32Array(1))[0] as number);
   #meta: MetaProperties;
@@ -100,6 +111,9 @@ class Broker implements RunningBroker {
     const shards = cluster.settings['num.shards'];
     const knobs = replicationKnobs(cluster.settings);
     this.#logger = createLogger({ node: nodeId }, cluster.settings['log.level']);
+    this.#counters = new ShardCounters(cluster.settings['metrics.topics.max']);
+    this.#loop = new LoopMeter(this.#counters, TICK_MS, systemClock.monotonicMs());
+    this.#disk = meteredDisk(systemClock, this.#counters, this.#logger);
     this.#http = new HttpDoor(cluster.settings['max.connections'], this.#logger);
     this.#meta = takeIdentity(this.#disk, config);
     this.#turn = new TurnLoop({
@@ -226,6 +240,7 @@ class Broker implements RunningBroker {
   }
 
   #tick(): void {
+    this.#loop.tick(systemClock.monotonicMs());
     this.#turn.begin();
     this.#links.tick();
     this.#door.tick();
@@ -310,7 +325,9 @@ class Broker implements RunningBroker {
       config: this.#config,
       door: this.#http,
       incarnation: this.#incarnation,
-      shards: this.#shards.links,
+      shards: this.#shards,
+      counters: this.#counters,
+      loop: this.#loop,
       control: () => this.#control,
       status: () => this.#status(),
       unready: () => this.#unready(),
@@ -465,7 +482,10 @@ class Broker implements RunningBroker {
   }
 
   async #status(): Promise<string> {
-    const shards = (await this.#shards.requestAll('facts', null)) as ShardFacts[];
+    const shards = (await this.#shards.requestAll(
+      'facts',
+      'status' satisfies FactsCall,
+    )) as ShardFacts[];
     return nodeStatus({
       config: this.#config,
       directoryId: this.#meta.directoryId,

@@ -13,6 +13,8 @@ import type { ControlOp, ControlResult } from '../control/operations.js';
 import type { HttpDoor } from '../gateway/http/http-door.js';
 import { untilLed } from '../handlers/http/leader-retry.js';
 import type { HttpContext } from '../handlers/http/context.js';
+import type { LoopMeter } from '../observability/loop-meter.js';
+import type { ShardCounters } from '../observability/shard-counters.js';
 import { absentPartition, type ProduceOutcome } from '../partition/access.js';
 import type { ForwardMessage } from '../partition/forward-messages.js';
 import { Forwarding } from '../partition/forwarding.js';
@@ -26,12 +28,17 @@ import { bytesIn, ClusterGroups } from './cluster-groups.js';
 import { decide } from './decisions.js';
 import type { ForwardedProduce } from './thread-messages.js';
 import { handlerSettings } from './shard-context.js';
+import { Metrics } from './metrics.js';
+import type { ShardPool } from './shard-pool.js';
 
 export type HttpServiceOptions = {
   readonly config: BrokerConfig;
   readonly door: HttpDoor;
   readonly incarnation: string;
-  readonly shards: readonly ThreadLink[];
+  readonly shards: ShardPool;
+  /** What the main thread counts. */
+  readonly counters: ShardCounters;
+  readonly loop: LoopMeter;
   /** Null while the node does not know its cluster. */
   readonly control: () => ControlPlane | null;
   readonly status: () => Promise<string>;
@@ -46,7 +53,7 @@ const NO_LEADERS = new LeaderTable();
 export function serveHttp(options: HttpServiceOptions): Forwarding {
   const { door, incarnation, shards, send } = options;
   const router = new PartitionRouter({
-    links: shards,
+    links: shards.links,
     local: () => undefined,
     readRange: () => new Uint8Array(),
   });
@@ -55,7 +62,7 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
     image: () => options.control()?.image ?? EMPTY_IMAGE,
     leaders: () => options.control()?.leaders ?? NO_LEADERS,
     router,
-    shards,
+    shards: shards.links,
     forwarding: () => forwarding,
   });
   const forwarding: Forwarding = new Forwarding({
@@ -69,7 +76,7 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
   });
   const context = httpContext(options, router, forwarding, groups);
   door.open(context);
-  for (const link of shards) serveShard(link, context);
+  for (const link of shards.links) serveShard(link, context);
   return forwarding;
 }
 
@@ -86,12 +93,21 @@ function serveShard(link: ThreadLink, context: HttpContext): void {
 }
 
 function httpContext(
-  { config, control, status, unready }: HttpServiceOptions,
+  options: HttpServiceOptions,
   router: PartitionRouter,
   forwarding: Forwarding,
   groups: ClusterGroups,
 ): HttpContext {
+  const { config, control, status, unready, counters, loop, door, shards } = options;
   const { nodeId, node } = config;
+  const leader: HttpContext['leader'] = (group) => {
+    const leaderId = leaders().get(group.topicId, group.partition)?.leaderId ?? LEADER_NONE;
+    if (leaderId === LEADER_NONE) return absentPartition;
+    return leaderId === nodeId ? router.access(group) : forwarding.access(leaderId, group);
+  };
+  const { settings } = config.cluster;
+  const parts = { nodeId, settings, pool: shards, counters, loop, door, forwarding };
+  const metrics = new Metrics({ ...parts, control, leader });
   const decompressor = new Decompressor();
   const leaders = (): LeaderTable => control()?.leaders ?? NO_LEADERS;
   return {
@@ -111,12 +127,10 @@ function httpContext(
     ): Promise<ControlResult<K>> =>
       decide(control(), systemClock, { operation, timeoutMs }) as Promise<ControlResult<K>>,
     status,
-    leader: (group) => {
-      const leader = leaders().get(group.topicId, group.partition)?.leaderId ?? LEADER_NONE;
-      if (leader === LEADER_NONE) return absentPartition;
-      return leader === nodeId ? router.access(group) : forwarding.access(leader, group);
-    },
+    leader,
     unready,
+    metrics: () => metrics.page(),
+    sent: (topicId, bytes, records) => counters.topic(topicId).out(bytes, records),
     decompress: (codec, payload) => decompressor.run(codec, payload),
     checksum: recordChecksum,
     newId: randomUuid,

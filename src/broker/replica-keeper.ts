@@ -111,6 +111,9 @@ export class ReplicaKeeper {
       logStartOffset: -1,
       highWatermark: -1,
       logEndOffset: -1,
+      logBytes: 0,
+      openProduces: 0,
+      openPolls: 0,
       failure: message,
     }));
   }

@@ -216,6 +216,18 @@ const NODE_SETTINGS = {
     { min: 20, max: 600_000 },
     'A follower that hears nothing of its leader for once to twice this stands for election.',
   ),
+  'metrics.topics.max': whole(
+    'count',
+    1_000,
+    { min: 0, max: 100_000 },
+    'Topics that have metrics of their own; the rest is counted together as "other".',
+  ),
+  'metrics.groups.max': whole(
+    'count',
+    1_000,
+    { min: 0, max: 100_000 },
+    'Consumer groups of a shard that have metrics.',
+  ),
   'auto.leader.rebalance.enable': flag(
     true,
     'Give leadership back to the first replica of a partition once it is in sync.',

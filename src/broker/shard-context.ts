@@ -2,6 +2,7 @@
 import { systemClock } from '../base/clock.js';
 import type { ControlOp, ControlResult } from '../control/operations.js';
 import type { ConfigReader, HandlerContext, HandlerSettings } from '../handlers/context.js';
+import type { ShardCounters } from '../observability/shard-counters.js';
 import type { PartitionRouter } from '../partition/router.js';
 import type { ThreadLink } from '../partition/thread-link.js';
 import type { BrokerConfig } from './config.js';
@@ -16,10 +17,11 @@ export type ShardContextOptions = {
   readonly router: PartitionRouter;
   readonly groups: GroupRouter;
   readonly configs: ConfigReader;
+  readonly counters: ShardCounters;
 };
 
 export function shardHandlerContext(options: ShardContextOptions): HandlerContext {
-  const { config, main, view, router, groups, configs } = options;
+  const { config, main, view, router, groups, configs, counters } = options;
   return {
     nodeId: config.nodeId,
     clock: systemClock,
@@ -29,6 +31,7 @@ export function shardHandlerContext(options: ShardContextOptions): HandlerContex
     leaders: () => view.leaders,
     controllerId: () => view.controllerId,
     partition: (group) => router.access(group),
+    sent: (topicId, bytes, records) => counters.topic(topicId).out(bytes, records),
     control: <K extends ControlOp['kind']>(
       operation: Extract<ControlOp, { kind: K }>,
       timeoutMs: number,

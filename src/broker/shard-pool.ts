@@ -5,11 +5,15 @@
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { LograftError } from '../base/errors.js';
+import { ShardCounters } from '../observability/shard-counters.js';
 import { ThreadLink } from '../partition/thread-link.js';
 import type { ShardInit } from './thread-messages.js';
 
 export type ShardPool = {
   readonly links: readonly ThreadLink[];
+  /** What each of them counts. */
+  readonly counters: readonly ShardCounters[];
+  readonly workers: readonly Worker[];
   /** Sends the same notice to every shard. */
   notifyAll(method: string, payload: unknown): void;
   /** Asks every shard; rejects when one fails. */
@@ -21,7 +25,7 @@ export type ShardPool = {
 /** Young generation of a shard: most of what a request makes dies within its turn. */
 const YOUNG_GENERATION_MB = 16;
 
-type Common = Omit<ShardInit, 'index' | 'main' | 'shards'>;
+type Common = Omit<ShardInit, 'index' | 'main' | 'shards' | 'counters'>;
 
 export function startShards(
   count: number,
@@ -31,11 +35,14 @@ export function startShards(
   const ports = meshPorts(count);
   const workers: Worker[] = [];
   const links: ThreadLink[] = [];
+  const topicsMax = common.config.cluster.settings['metrics.topics.max'];
+  const counters = Array.from({ length: count }, () => new ShardCounters(topicsMax));
   let isClosing = false;
   for (let index = 0; index < count; index++) {
     const { port1, port2 } = new MessageChannel();
     const shards = ports[index] as (MessagePort | null)[];
-    const init: ShardInit = { ...common, index, main: port2, shards };
+    const { memory } = counters[index] as ShardCounters;
+    const init: ShardInit = { ...common, index, main: port2, shards, counters: memory };
     const worker = new Worker(new URL('./shard-thread.js', import.meta.url), {
       name: `shard-${index}`,
       workerData: init,
@@ -52,6 +59,8 @@ export function startShards(
   }
   return {
     links,
+    counters,
+    workers,
     notifyAll: (method, payload) => {
       for (const link of links) link.notify(method, payload);
     },

@@ -15,12 +15,14 @@ import { HotDoor } from '../gateway/http/hot/hot-door.js';
 import { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
 import { GroupHost } from '../groups/group-host.js';
 import type { HandlerContext } from '../handlers/context.js';
-import { NodeDisk } from '../log/node-disk.js';
+import type { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
 import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type Logger } from '../observability/logger.js';
+import { LoopMeter } from '../observability/loop-meter.js';
+import { ShardCounters } from '../observability/shard-counters.js';
 import { TurnBatches } from '../handlers/http/turn-batches.js';
 import { produceFailure, type ProduceOutcome } from '../partition/access.js';
 import { PartitionRouter } from '../partition/router.js';
@@ -36,7 +38,10 @@ import { LocalReplicas } from './local-replicas.js';
 import { shardHandlerContext } from './shard-context.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import { ShardView } from './shard-view.js';
+import { shardMetricFacts } from './shard-metrics.js';
+import { meteredDisk } from './sync-meter.js';
 import type {
+  FactsCall,
   MainNotices,
   ShardFacts,
   ShardInit,
@@ -52,7 +57,10 @@ class ShardThread {
   readonly #init: ShardInit;
   readonly #logger: Logger;
   readonly #main: ThreadLink;
-  readonly #disk = new NodeDisk();
+  readonly #disk: NodeDisk;
+  readonly #counters: ShardCounters;
+  readonly #loop: LoopMeter;
+  readonly #others: readonly (ThreadLink | null)[];
   readonly #wal: Wal;
   readonly #sockets: SocketLayer;
   readonly #links: PeerLinks;
@@ -79,8 +87,12 @@ class ShardThread {
     const self: VoterId = { nodeId, directoryId: init.directoryId };
     const knobs = replicationKnobs(settings);
     this.#logger = createLogger({ node: nodeId, shard: index }, settings['log.level']);
+    this.#counters = new ShardCounters(settings['metrics.topics.max'], init.counters);
+    this.#loop = new LoopMeter(this.#counters, TICK_MS, systemClock.monotonicMs());
+    this.#disk = meteredDisk(systemClock, this.#counters, this.#logger);
     this.#main = new ThreadLink(init.main);
     const others = init.shards.map((port) => (port === null ? null : new ThreadLink(port)));
+    this.#others = others;
     this.#turn = new TurnLoop({
       clock: systemClock,
       gapMs: knobs.raft.electionTicksMin * TICK_MS,
@@ -127,7 +139,10 @@ class ShardThread {
     });
     this.#view = new ShardView({
       keeper: this.#keeper,
-      onTopicsDeleted: (names) => this.#groups.topicsDeleted(names),
+      onTopicsDeleted: (names) => {
+        this.#groups.topicsDeleted(names);
+        this.#counters.retain((topicId) => this.#view.image.topicsById.has(topicId));
+      },
     });
     this.#router = this.#makeRouter(others);
     const handlers = this.#makeContext(others);
@@ -189,6 +204,7 @@ class ShardThread {
   }
 
   #tick(): void {
+    this.#loop.tick(systemClock.monotonicMs());
     this.#turn.begin();
     this.#ticks++;
     this.#links.tick();
@@ -222,6 +238,7 @@ class ShardThread {
       random: new Prng(randomSeed()),
       knobs: replicationKnobs(settings),
       logger: this.#logger,
+      counters: this.#counters,
       isCleanStop,
       isPageCacheLost,
       freeBytesMin: settings['log.free.bytes.min'],
@@ -269,6 +286,7 @@ class ShardThread {
       sockets: this.#sockets,
       context,
       logger: this.#logger,
+      counters: this.#counters,
       requestBytesMax: settings['socket.request.max.bytes'],
       sendBufferBytes: settings['socket.send.buffer.bytes'],
       frameMsMax: settings['socket.frame.timeout.ms'],
@@ -284,6 +302,8 @@ class ShardThread {
       sockets: this.#sockets,
       context,
       batches: this.#batches,
+      logger: this.#logger,
+      counters: this.#counters,
       sendBufferBytes: settings['socket.send.buffer.bytes'],
       connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
       isHere: (group) => this.#router.ownerOf(group) === index,
@@ -321,6 +341,7 @@ class ShardThread {
       view: this.#view,
       router,
       groups,
+      counters: this.#counters,
       configs: configReader(config.cluster, `${host}:${kafkaPort}`),
     });
   }
@@ -341,7 +362,7 @@ class ShardThread {
       this.#shard.find({ topicId, partition })?.replica.transferLeadership(to);
     });
     this.#main.onCall('barrier', (_payload, answer) => answer(null));
-    this.#main.onCall('facts', (_payload, answer) => answer(this.#facts()));
+    this.#main.onCall('facts', (use, answer) => answer(this.#facts(use as FactsCall)));
     this.#main.onCall('retire', (successors, answer) => {
       answer(this.#shard.retire(new Set(successors as NodeId[])));
     });
@@ -364,14 +385,26 @@ class ShardThread {
     this.#tell('reconciled', { shard: this.#init.index, offset: appliedOffset, unopened });
   }
 
-  #facts(): ShardFacts {
+  #facts(use: FactsCall): ShardFacts {
     const sockets = this.#sockets.counters();
     const { syncCount } = this.#disk;
     const clients = this.#gateway.connectionCount;
     const counters = { ...sockets, ...fileCounters(), syncCount, clients };
     const strays = this.#init.index === 0 ? this.#local.strays() : [];
     const partitions = [...this.#shard.facts(), ...this.#keeper.failures()];
-    return { partitions, strays, counters };
+    const metrics =
+      use === 'metrics'
+        ? shardMetricFacts({
+            counters: this.#counters,
+            loop: this.#loop,
+            groups: this.#groups,
+            kafka: this.#gateway,
+            http: this.#http,
+            links: this.#others,
+            groupsMax: this.#init.config.cluster.settings['metrics.groups.max'],
+          })
+        : null;
+    return { partitions, strays, counters, metrics };
   }
 
   /** Closes logs and files so that the next start finds everything in order. */

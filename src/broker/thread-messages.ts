@@ -13,6 +13,7 @@ import type { PartitionFacts, ProduceOptions } from '../partition/access.js';
 import type { Greeting } from '../replication/peer-frame.js';
 import type { PeerAddress } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
+import type { ShardMetricFacts } from './shard-metrics.js';
 
 /** Everything a shard needs to begin; ports are transferred with it. */
 export type ShardInit = {
@@ -26,6 +27,8 @@ export type ShardInit = {
   readonly main: MessagePort;
   /** By shard index; null at this shard's own place. */
   readonly shards: readonly (MessagePort | null)[];
+  /** What it counts in, see ShardCounters. */
+  readonly counters: SharedArrayBuffer;
 };
 
 /** main → shard, notices by name. */
@@ -68,8 +71,11 @@ export type ForwardedProduce = {
   readonly options: ProduceOptions;
 };
 
-/** main → shard, call 'facts'. */
+/** main → shard, call 'facts': what for. */
+export type FactsCall = 'status' | 'metrics';
 export type ShardFacts = {
+  /** Null unless the call is for metrics. */
+  readonly metrics: ShardMetricFacts | null;
   readonly partitions: readonly PartitionFacts[];
   readonly strays: readonly string[];
   readonly counters: Readonly<Record<string, number | boolean>>;

@@ -345,6 +345,10 @@ export class ClassicGroup {
     return this.#round.state;
   }
 
+  get memberCount(): number {
+    return this.#round.members.size;
+  }
+
   get generation(): number {
     return this.#round.generation;
   }

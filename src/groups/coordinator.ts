@@ -180,6 +180,11 @@ export class GroupCoordinator {
     leadership.expiry.step(this.#now, this.#clock.wallMs(), offsetsRetentionMs, leadership.groups);
   }
 
+  /** For metrics; null while it does not serve. */
+  get served(): Pick<Leadership, 'groups' | 'ledger'> | null {
+    return this.#leadership?.isActive === true ? this.#leadership : null;
+  }
+
   /** For status and tests. */
   stats(): { groups: number; offsets: number; snapshots: number; deadlines: number } {
     const leadership = this.#leadership;

@@ -14,6 +14,7 @@ import type { Partition } from '../partition/partition.js';
 import { readSoundBytes, type ReadRange } from '../partition/range-bytes.js';
 import { type Checksum, encodeBatch } from '../records/batch.js';
 import { GroupCoordinator } from './coordinator.js';
+import { type GroupsFacts, groupFacts } from './group-facts.js';
 import type { GroupLog } from './group-log.js';
 import type { GroupSettings, ListGroupsRequest, ListGroupsResponse } from './group-types.js';
 import type { CoordinatorKnobs } from './limits.js';
@@ -80,6 +81,10 @@ export class GroupHost {
     const answers = [...this.#coordinators.values()].map((one) => one.list(request));
     const error = answers.find((answer) => answer.error !== null)?.error ?? null;
     return { error, groups: answers.flatMap(({ groups }) => groups) };
+  }
+
+  facts(groupsMax: number): GroupsFacts {
+    return groupFacts(this.#coordinators.values(), groupsMax);
   }
 
   topicsDeleted(names: ReadonlySet<string>): void {

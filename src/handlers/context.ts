@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import type { GroupKey } from '../base/group.js';
-import type { NodeId } from '../base/units.js';
+import type { NodeId, TopicId } from '../base/units.js';
 import type { ClusterImage } from '../control/image.js';
 import type { LeaderTable } from '../control/leader-table.js';
 import type { ControlOp, ControlResult } from '../control/operations.js';
@@ -75,6 +75,8 @@ export type HandlerContext = {
   /** The controller as this node knows it; -1 for nobody. */
   controllerId(): NodeId;
   partition(group: GroupKey): PartitionAccess;
+  /** Records of a topic left for a client. */
+  sent(topicId: TopicId, bytes: number, records: number): void;
   control<K extends ControlOp['kind']>(
     operation: Extract<ControlOp, { kind: K }>,
     timeoutMs: number,

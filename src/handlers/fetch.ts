@@ -160,6 +160,7 @@ class FetchPoll {
   #answer(found: Found): void {
     this.#end();
     const outcomes = found.hasWaited ? this.#refreshed(found) : found.outcomes;
+    this.#count(outcomes);
     let i = 0;
     const responses = this.#request.topics.map(({ topic, partitions }) => ({
       topic,
@@ -184,6 +185,17 @@ class FetchPoll {
         again = fresh;
       });
       return again;
+    });
+  }
+
+  /** Records are counted from the one that was asked for, as its client will see them. */
+  #count(outcomes: readonly FetchOutcome[]): void {
+    outcomes.forEach(({ data }, i) => {
+      const { group, partition } = this.#wanted[i] as Wanted;
+      if (data === null || group === null) return;
+      const { nextOffset } = data.kind === 'range' ? data.range : data;
+      const bytes = data.kind === 'range' ? data.range.length : data.bytes.length;
+      this.#context.sent(group.topicId, bytes, nextOffset - partition.fetchOffset);
     });
   }
 

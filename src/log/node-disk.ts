@@ -14,6 +14,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
+import type { Clock } from '../base/clock.js';
 import { freeBytes, readAt, syncDirectory, syncFile, writeAt } from '../native/files.js';
 import { SyncThread } from '../native/sync-thread.js';
 import type { Disk, DiskFile, OpenMode, SyncDone } from './disk.js';
@@ -26,10 +27,21 @@ const FLAGS: Readonly<Record<OpenMode, string | number>> = {
   create: constants.O_RDWR | constants.O_CREAT,
 };
 
+export type NodeDiskOptions = {
+  readonly clock: Clock;
+  /** A file that was waited for is durable after so long. */
+  readonly onSync: (ms: number) => void;
+};
+
 export class NodeDisk implements Disk {
+  readonly #options: NodeDiskOptions | undefined;
   readonly #urgent = new SyncThread();
   /** Made when first needed: most disks of small clusters never need it. */
   #background: SyncThread | null = null;
+
+  constructor(options?: NodeDiskOptions) {
+    this.#options = options;
+  }
 
   openFile(path: string, mode: OpenMode): DiskFile {
     return { fd: openSync(path, FLAGS[mode], 0o644), path };
@@ -62,7 +74,17 @@ export class NodeDisk implements Disk {
   }
 
   sync(file: DiskFile, done: SyncDone): void {
-    this.#urgent.sync(file.fd, done);
+    const options = this.#options;
+    if (options === undefined) {
+      this.#urgent.sync(file.fd, done);
+      return;
+    }
+    const { clock, onSync } = options;
+    const startMs = clock.monotonicMs();
+    this.#urgent.sync(file.fd, (error) => {
+      onSync(clock.monotonicMs() - startMs);
+      done(error);
+    });
   }
 
   syncLater(file: DiskFile, done: SyncDone): void {

@@ -65,7 +65,7 @@ export type FetchRequest = {
 /** Bytes to send: a range of a segment of this shard, or bytes that came from another shard. */
 export type FetchData =
   | { readonly kind: 'range'; readonly range: LogRange }
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly nextOffset: Offset };
 
 export type FetchOutcome = {
   readonly error: PartitionError | null;
@@ -123,6 +123,11 @@ export type PartitionFacts = {
   readonly logStartOffset: Offset;
   readonly highWatermark: Offset;
   readonly logEndOffset: Offset;
+  /** Of its segments, on this node. */
+  readonly logBytes: number;
+  /** Who waits here: at most PARTITION_PRODUCES_MAX and PARTITION_POLLS_MAX. */
+  readonly openProduces: number;
+  readonly openPolls: number;
   readonly failure: string | null;
 };
 

@@ -93,7 +93,11 @@ export const isProduceOutcome = shape({
   logStartOffset: isInteger,
   message: isOptionalText,
 });
-const fetchData = shape({ kind: (value) => value === 'bytes', bytes: isBytes });
+const fetchData = shape({
+  kind: (value) => value === 'bytes',
+  bytes: isBytes,
+  nextOffset: isInteger,
+});
 export const isFetchOutcome = shape({
   error: isErrorName,
   highWatermark: isInteger,

@@ -85,6 +85,11 @@ export class Forwarding {
     this.#options = options;
   }
 
+  /** Calls that wait for other nodes; at most FORWARDED_CALLS_MAX. */
+  get openCalls(): number {
+    return this.#waiting.size;
+  }
+
   /** The partition as `leader` serves it. */
   access(leader: NodeId, group: GroupKey): PartitionAccess {
     return new ForwardedPartition(this, leader, group);

@@ -35,6 +35,7 @@ import {
   type IncomingBatch,
   isRejection,
 } from './incoming-batch.js';
+import type { PartitionMeter } from './partition-meter.js';
 import { producerBatchOf, replayProducers } from './producer-recovery.js';
 import { PartitionReads } from './partition-reads.js';
 import type { ProducerState } from './producer-state.js';
@@ -50,6 +51,7 @@ export type PartitionOptions = {
   readonly replica: Replica;
   readonly producers: ProducerState;
   readonly clock: Clock;
+  readonly meter: PartitionMeter;
   readonly rules: AppendRules;
   readonly minInSync: number;
   /** True while the disk is below its low-water mark: nothing new is taken. */
@@ -76,6 +78,7 @@ export class Partition implements PartitionAccess {
   readonly producers: ProducerState;
   readonly #disk: Disk;
   readonly #clock: Clock;
+  readonly #meter: PartitionMeter;
   readonly #isDiskFull: () => boolean;
   readonly #mutant: Mutant | undefined;
   /** acks=all: wait for the high watermark. */
@@ -99,6 +102,7 @@ export class Partition implements PartitionAccess {
     this.producers = options.producers;
     this.#disk = options.disk;
     this.#clock = options.clock;
+    this.#meter = options.meter;
     this.#rules = options.rules;
     this.#minInSync = options.minInSync;
     this.#isDiskFull = options.isDiskFull;
@@ -207,6 +211,7 @@ export class Partition implements PartitionAccess {
       return;
     }
     const lastOffset = baseOffset + batch.lastOffsetDelta;
+    this.#meter.appended(length, baseOffset, lastOffset + 1);
     const logAppendTimeMs = this.#rules.isLogAppendTime ? batch.maxTimestamp : -1;
     this.#acknowledge({ baseOffset, lastOffset, logAppendTimeMs }, options, done);
   }
@@ -286,6 +291,7 @@ export class Partition implements PartitionAccess {
 
   /** The high watermark rose, or an elected leader began to serve. */
   committed(highWatermark: Offset): void {
+    this.#meter.committed(highWatermark);
     this.producers.committed(highWatermark);
     this.#committed.advance(highWatermark);
     this.#polls.advance(highWatermark);
@@ -340,6 +346,7 @@ export class Partition implements PartitionAccess {
   /** Leadership came or went: nobody may wait here for what another leader will decide. */
   roleChanged(): void {
     if (this.replica.role !== 'leader') {
+      this.#meter.lost();
       this.#committed.fail();
       this.#synced.fail();
     }
@@ -378,6 +385,9 @@ export class Partition implements PartitionAccess {
       logStartOffset: this.log.logStartOffset,
       highWatermark: replica.highWatermark,
       logEndOffset: this.log.logEnd.offset,
+      logBytes: this.log.sizeBytes,
+      openProduces: this.#committed.size + this.#synced.size,
+      openPolls: this.#polls.size,
       failure: this.#failure,
     };
   }

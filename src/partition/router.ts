@@ -123,6 +123,7 @@ export class PartitionRouter {
       answer(outcome);
       return;
     }
+    const { nextOffset } = outcome.data.range;
     let bytes: Uint8Array<ArrayBuffer>;
     try {
       bytes = readBytes(outcome.data.range, this.#options.readRange);
@@ -130,7 +131,7 @@ export class PartitionRouter {
       answer(fetchFailure(readErrorOf(error)));
       return;
     }
-    answer({ ...outcome, data: { kind: 'bytes', bytes } }, [bytes.buffer]);
+    answer({ ...outcome, data: { kind: 'bytes', bytes, nextOffset } }, [bytes.buffer]);
   }
 }
 

@@ -16,6 +16,7 @@ import { PartitionLog } from '../log/partition-log.js';
 import { DamagedLogError } from '../log/storage-error.js';
 import type { Wal } from '../log/wal.js';
 import type { Logger } from '../observability/logger.js';
+import { ELECTION_REASONS, ShardCounters } from '../observability/shard-counters.js';
 import type { RaftMessage } from '../raft/messages.js';
 import type { RaftEvent } from '../raft/ready.js';
 import {
@@ -27,6 +28,7 @@ import {
 import type { PartitionFacts } from './access.js';
 import { appendRulesOf, minInSyncOf } from './append-rules.js';
 import { Partition } from './partition.js';
+import { PartitionMeter } from './partition-meter.js';
 import { openProducers, saveProducers } from './producer-recovery.js';
 import type { ProducerState } from './producer-state.js';
 import { Scrubber } from './scrubber.js';
@@ -53,6 +55,8 @@ export type ShardOptions = {
   readonly random: Prng;
   readonly knobs: ReplicationKnobs;
   readonly logger: Logger;
+  /** What others read; else it counts for itself. */
+  readonly counters?: ShardCounters | undefined;
   readonly isCleanStop: boolean;
   readonly isPageCacheLost: boolean;
   /** log.free.bytes.min */
@@ -88,6 +92,7 @@ const LOUD_EVENTS: ReadonlySet<string> = new Set([
 
 export class Shard {
   readonly #options: ShardOptions;
+  readonly #counters: ShardCounters;
   readonly #partitions = new Map<string, Partition>();
   /** Open files of all logs of this shard, bounded together. */
   readonly #files: FileCache;
@@ -103,6 +108,7 @@ export class Shard {
 
   constructor(options: ShardOptions) {
     this.#options = options;
+    this.#counters = options.counters ?? new ShardCounters(0);
     this.#files = new FileCache(options.disk, options.clock);
     this.#scrubber = new Scrubber(options);
     const nowMs = options.clock.monotonicMs();
@@ -174,6 +180,7 @@ export class Shard {
       replica,
       producers,
       clock,
+      meter: new PartitionMeter(this.#counters, group.topicId, clock),
       rules: appendRulesOf(spec.configs),
       minInSync: minInSyncOf(spec.configs),
       isDiskFull: () => this.#isDiskFull,
@@ -345,6 +352,9 @@ export class Shard {
 
   #note(topic: string, group: GroupKey, event: RaftEvent | ReplicaEvent): void {
     const { logger } = this.#options;
+    if (event.kind === 'leader') {
+      this.#counters.add('elections', ELECTION_REASONS.indexOf(event.reason));
+    }
     const fields = { topic, partition: group.partition, ...event };
     if (QUIET_EVENTS.has(event.kind)) logger.debug(fields, 'raft');
     else if (LOUD_EVENTS.has(event.kind)) logger.error(fields, 'raft');

@@ -78,6 +78,11 @@ export class ThreadLink {
     this.#port.postMessage({ kind: 'notice', method, payload } satisfies Wire, transfer);
   }
 
+  /** Calls without an answer yet; at most THREAD_CALLS_MAX. */
+  get openCalls(): number {
+    return this.#pending.size;
+  }
+
   close(): void {
     this.#port.close();
   }

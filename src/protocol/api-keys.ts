@@ -70,6 +70,16 @@ const ALL: readonly Api[] = [
 
 export const API_BY_KEY: ReadonlyMap<number, Api> = new Map(ALL.map((api) => [api.key, api]));
 
+const INDEXES: ReadonlyMap<Api, number> = new Map(ALL.map((api, i) => [api, i]));
+
+/** All APIs by name, in the order of {@link apiIndex}. */
+export const API_NAMES: readonly string[] = ALL.map(({ name }) => name);
+
+/** A small number for tables that have a row for each API. */
+export function apiIndex(api: Api): number {
+  return INDEXES.get(api) as number;
+}
+
 const ADVERTISED = ALL.filter((api) => api.isServed && !api.isPrivate).sort(
   (a, b) => a.key - b.key,
 );

@@ -14,6 +14,7 @@ import type { LeaderEpoch, NodeId } from '../base/units.js';
 import type { Core } from './core.js';
 import type { PreVote, PreVoted, Term, Vote, Voted } from './messages.js';
 import { majorityOf } from './quorum.js';
+import type { ElectionReason } from './ready.js';
 
 /** Ticks in which one of two that stand at the same moment gives way to the other. */
 const CONTEST_TICKS = 2;
@@ -50,6 +51,8 @@ export class Election {
   #heardLeaderTick = Number.NEGATIVE_INFINITY;
   #quickRetries = 0;
   #hasYielded = false;
+  /** Why this replica stands, or will when its time comes. */
+  #reason: ElectionReason = 'start';
 
   constructor(core: Core) {
     this.#core = core;
@@ -77,6 +80,7 @@ export class Election {
     this.#standTick = this.#core.nowTick + this.#randomTimeout();
     this.#quickRetries = 0;
     this.#hasYielded = false;
+    this.#reason = 'timeout';
   }
 
   /** The link to the leader closed: the first live voter in order stands at once. */
@@ -84,7 +88,16 @@ export class Election {
     const { config, nowTick } = this.#core;
     const others = config.members.voters.filter((voter) => !isSameVoter(voter, leader));
     this.#heardLeaderTick = Number.NEGATIVE_INFINITY;
+    this.#reason = 'link-closed';
     this.#standTick = Math.min(this.#standTick, nowTick + 1 + this.#turnTicks(others));
+  }
+
+  /** Returns what it stood for; after a term of leading it will be for want of a leader. */
+  onWon(): ElectionReason {
+    const reason = this.#reason;
+    this.onIdle();
+    this.#reason = 'timeout';
+    return reason;
   }
 
   /** Leading or standing ended without a known leader. */
@@ -107,6 +120,8 @@ export class Election {
   /** Asks everybody whether standing makes sense. */
   startPreVote(): ElectionOutcome {
     const { config, log, term, self } = this.#core;
+    // What it stood for before came to nothing.
+    if (this.#reason === 'transfer' || this.#reason === 'recovery') this.#reason = 'timeout';
     const ballot = this.#open('pre-vote', false);
     ballot.hasOwnVote = true;
     this.#core.emit({ kind: 'pre-vote' });
@@ -128,6 +143,8 @@ export class Election {
     const core = this.#core;
     assert(core.isVoter, 'only voters stand');
     assert(!core.isForgetful || isRecovery, 'who forgot stands only in a recovery');
+    if (isTransfer) this.#reason = 'transfer';
+    else if (isRecovery) this.#reason = 'recovery';
     const isRepeated = core.config.mutant === 'same-term-after-restart' && core.isOwnTermOfOld;
     if (!isRepeated) core.enterTerm(core.term + 1);
     core.voteFor(core.self);

@@ -379,10 +379,10 @@ export class RaftGroup {
     assert(core.isVoter && !core.isForgetful, 'a leader is a voter that forgot nothing');
     assert(core.log.lastEpoch < core.term, 'a leader opens a new epoch (R7)', { term: core.term });
     assert(comparePositions(core.log.commit, core.log.end) <= 0, 'commit <= end');
-    this.#election.onIdle();
+    const reason = this.#election.onWon();
     this.#following.follow(null);
     this.#leadership = new Leadership(core);
-    core.emit({ kind: 'leader', term: core.term });
+    core.emit({ kind: 'leader', term: core.term, reason });
   }
 
   #stopLeading(reason: StepDownReason): void {

@@ -51,7 +51,7 @@ export type SyncToken = {
 
 /** What people and counters may want to know; nothing depends on these being read. */
 export type RaftEvent =
-  | { readonly kind: 'leader'; readonly term: Term }
+  | { readonly kind: 'leader'; readonly term: Term; readonly reason: ElectionReason }
   | { readonly kind: 'stepped-down'; readonly term: Term; readonly reason: StepDownReason }
   | { readonly kind: 'pre-vote' }
   | { readonly kind: 'campaign'; readonly term: Term }
@@ -63,6 +63,9 @@ export type RaftEvent =
   | { readonly kind: 'follower-lost-data'; readonly voter: VoterId; readonly at: Position }
   | { readonly kind: 'unknown-sender'; readonly from: VoterId }
   | { readonly kind: 'malformed'; readonly from: VoterId; readonly detail: string };
+
+/** Why the winner of an election stood. */
+export type ElectionReason = 'start' | 'link-closed' | 'timeout' | 'transfer' | 'recovery';
 
 export type StepDownReason = 'higher-term' | 'no-majority' | 'asked';
 

@@ -43,6 +43,7 @@ class Played {
       settings: { fetchBytesMax: 1_000 },
       image: () => ({ topics: new Map([['t', topic]]) }),
       partition: ({ partition }: { partition: number }) => this.#access(partition),
+      sent: () => {},
     } as unknown as HandlerContext;
     const partitions = this.#answers.map((_, partition) => ({
       ...{ partition, fetchOffset: 0, partitionMaxBytes: 1_000 },
@@ -87,7 +88,7 @@ test('a range that waited for another shard is asked for again before it is sent
   const local: Answer = (_asked, done) => done({ ...EMPTY, data: rangeAt(fd++) });
   const bytes = Buffer.alloc(20);
   const remote: Answer = (_asked, done) => {
-    setImmediate(() => done({ ...EMPTY, data: { kind: 'bytes', bytes } }));
+    setImmediate(() => done({ ...EMPTY, data: { kind: 'bytes', bytes, nextOffset: 1 } }));
   };
   const played = new Played([local, remote, local]);
   played.fetch({});

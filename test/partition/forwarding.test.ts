@@ -77,7 +77,8 @@ class Pair {
         this.writes.push({ text, done });
       },
       fetch: (request, done) => {
-        const data = { kind: 'bytes', bytes: Buffer.alloc(request.maxBytes) } as const;
+        const bytes = Buffer.alloc(request.maxBytes);
+        const data = { kind: 'bytes', bytes, nextOffset: 9 } as const;
         done({ error: null, highWatermark: 9, lastStableOffset: 9, logStartOffset: 0, data });
       },
       extent: ({ offset }, done) => done({ ...EXTENT, firstOffset: offset }),

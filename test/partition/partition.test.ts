@@ -11,6 +11,8 @@ import type {
   ProduceOptions,
   ProduceOutcome,
 } from '#src/partition/access.js';
+import { PartitionMeter } from '#src/partition/partition-meter.js';
+import { ShardCounters } from '#src/observability/shard-counters.js';
 import { Partition, type PartitionOptions } from '#src/partition/partition.js';
 import { ProducerState } from '#src/partition/producer-state.js';
 import { type BatchShape, makeBatch } from '../handlers/kit.js';
@@ -67,6 +69,7 @@ function bench(changes: Partial<PartitionOptions> = {}): Bench {
     replica: played as unknown as PartitionOptions['replica'],
     producers: new ProducerState({ expirationMs: 86_400_000 }),
     clock,
+    meter: new PartitionMeter(new ShardCounters(0), 'abcdefghijklmnopqrstuv', clock),
     rules: {
       ...{ batchBytesMax: 10_000, isLogAppendTime: false },
       ...{ timestampBeforeMsMax: 1e15, timestampAfterMsMax: 1e15 },

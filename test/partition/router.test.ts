@@ -138,7 +138,9 @@ test('a fetched range comes back as bytes, no more than may lie in memory', asyn
   const outcome = await new Promise<FetchOutcome>((resolve) => {
     routers[0].access(groups[1]).fetch(request, resolve);
   });
-  assert.equal(outcome.data, { kind: 'bytes', bytes: new Uint8Array(5).fill(17) });
+  assert.equal(outcome.data, {
+    ...{ kind: 'bytes', bytes: new Uint8Array(5).fill(17), nextOffset: 1 },
+  });
   assert.is(played[1].asked[0]?.maxBytes, CLIENT_OUTBOUND_BYTES_MAX);
   close();
 });

@@ -58,6 +58,8 @@ export class HttpDoor {
   adopt(fd: number, unread: Uint8Array): void {
     const socket = new Socket({ fd, readable: true, writable: true });
     if (this.#isClosing || this.#sockets.size >= this.#connectionsMax) {
+      const connections = this.#sockets.size;
+      if (!this.#isClosing) this.#logger.warn({ connections }, 'too many HTTP connections');
       socket.destroy();
       return;
     }
@@ -65,6 +67,10 @@ export class HttpDoor {
     socket.once('close', () => this.#sockets.delete(socket));
     if (unread.length > 0) socket.unshift(unread);
     this.#server.emit('connection', socket);
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
   }
 
   /** From now on requests are answered. */

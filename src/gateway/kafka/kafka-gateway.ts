@@ -17,7 +17,8 @@ import { kafkaCode } from '../../handlers/error-code.js';
 import { HANDLERS } from '../../handlers/registry.js';
 import type { ConnectionId, SocketLayer } from '../../native/sockets.js';
 import type { Logger } from '../../observability/logger.js';
-import { isServed } from '../../protocol/api-keys.js';
+import { REFUSALS, type ShardCounters } from '../../observability/shard-counters.js';
+import { apiIndex, isServed } from '../../protocol/api-keys.js';
 import { decodeMessage } from '../../protocol/decode.js';
 import { encodeResponse } from '../../protocol/frame.js';
 import { type RequestHead, readRequestHeader } from '../../protocol/header.js';
@@ -55,6 +56,7 @@ export type KafkaGatewayOptions = {
   readonly sockets: SocketLayer;
   readonly context: HandlerContext;
   readonly logger: Logger;
+  readonly counters: ShardCounters;
   /** socket.request.max.bytes */
   readonly requestBytesMax: number;
   /** socket.send.buffer.bytes; -1 leaves it to the system. */
@@ -83,10 +85,13 @@ export class KafkaGateway {
 
   /** Takes a connected client socket. */
   adopt(fd: number): void {
-    const { sockets, logger, connectionsMax } = this.#options;
+    const { sockets, logger, counters, connectionsMax } = this.#options;
     const id = sockets.adopt(fd);
     if (this.#connections.size >= connectionsMax) {
-      logger.warn({ connections: this.#connections.size }, 'too many client connections');
+      const client = sockets.remoteAddress(id);
+      const connections = this.#connections.size;
+      logger.warn({ client, connections }, 'too many client connections');
+      counters.add('refusals', REFUSALS.indexOf('kafka-connection'));
       sockets.close(id);
       return;
     }
@@ -227,11 +232,13 @@ export class KafkaGateway {
     const { clientId } = head;
     const { host: clientHost, onGone } = connection;
     const info: RequestInfo = { apiVersion, clientId, clientHost, onGone };
-    connection.lastRequestMs = this.#nowMs();
+    const startMs = this.#nowMs();
+    connection.lastRequestMs = startMs;
     const slot = connection.queue.reserve();
     const heldBytes = api.key === produceApi.key ? 0 : end - start;
     connection.requestBytes += heldBytes;
     handler(this.#options.context, request, info, (response) => {
+      this.#options.counters.observe('kafkaRequests', apiIndex(api), this.#nowMs() - startMs);
       // The client may have gone meanwhile; its id could belong to nobody now.
       if (!this.#isThere(connection)) return;
       connection.requestBytes -= heldBytes;
@@ -287,6 +294,7 @@ export class KafkaGateway {
 
   #refuse(connection: Connection, reason: string): void {
     this.#options.logger.warn({ client: connection.host, reason }, 'request refused');
+    this.#options.counters.add('refusals', REFUSALS.indexOf('kafka-request'));
     this.#forget(connection);
     this.#options.sockets.close(connection.id);
   }

@@ -20,6 +20,7 @@ export type HttpContext = Pick<
   | 'leaders'
   | 'control'
   | 'status'
+  | 'sent'
 > & {
   /** Of lograft. */
   readonly version: string;
@@ -30,6 +31,8 @@ export type HttpContext = Pick<
   leader(group: GroupKey): PartitionAccess;
   /** Why this node does not serve yet; empty when it does. */
   unready(): readonly string[];
+  /** This node's numbers in Prometheus' text format. */
+  metrics(): Promise<string>;
   /** The payload of a compressed batch, off this thread. */
   decompress(codec: number, payload: Uint8Array): Promise<Uint8Array>;
   readonly checksum: Checksum;

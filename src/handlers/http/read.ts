@@ -56,7 +56,11 @@ export async function readRecords(
     const { highWatermark, logStartOffset } = outcome;
     const found = await recordsIn(context, outcome, from, max);
     const isOver = gone.aborted || clock.monotonicMs() >= deadlineMs;
-    if (found.records.length > 0 || isOver) return { ...found, highWatermark, logStartOffset };
+    if (found.records.length > 0 || isOver) {
+      const bytes = outcome.data?.kind === 'bytes' ? outcome.data.bytes.length : 0;
+      if (bytes > 0) context.sent(group.topicId, bytes, found.records.length);
+      return { ...found, highWatermark, logStartOffset };
+    }
     // Batches that hold nothing for a reader are passed over, not read again.
     const isPassing = found.nextOffset > from;
     from = found.nextOffset;

@@ -65,6 +65,7 @@ export async function* streamPieces(
     }
     const piece = batchesBelow(data.bytes, isFollowing ? Infinity : nextOffset);
     if (piece.nextOffset <= offset) return;
+    context.sent(group.topicId, piece.length, piece.nextOffset - offset);
     offset = piece.nextOffset;
     yield data.bytes.subarray(0, piece.length);
   }

@@ -108,7 +108,7 @@ function records(): FetchOutcome {
     highWatermark: 3,
     lastStableOffset: 3,
     logStartOffset: 0,
-    data: { kind: 'bytes', bytes },
+    data: { kind: 'bytes', bytes, nextOffset: 3 },
   };
 }
 

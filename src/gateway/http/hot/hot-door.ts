@@ -18,6 +18,8 @@ import type { HandlerContext } from '../../../handlers/context.js';
 import { choosePartition } from '../../../handlers/http/place-record.js';
 import type { TurnBatches } from '../../../handlers/http/turn-batches.js';
 import type { ConnectionId, SocketLayer } from '../../../native/sockets.js';
+import type { Logger } from '../../../observability/logger.js';
+import { REFUSALS, type ShardCounters } from '../../../observability/shard-counters.js';
 import { HotConnection } from './hot-connection.js';
 import { answerProduce } from './hot-produce.js';
 import { type HotRequest, hotRequestOf } from './hot-request.js';
@@ -32,6 +34,8 @@ export type HotDoorOptions = {
   readonly sockets: SocketLayer;
   readonly context: HandlerContext;
   readonly batches: TurnBatches;
+  readonly logger: Logger;
+  readonly counters: ShardCounters;
   /** socket.send.buffer.bytes; -1 leaves it to the system. */
   readonly sendBufferBytes: number;
   /** This shard's part of max.connections */
@@ -61,9 +65,13 @@ export class HotDoor {
   }
 
   adopt(fd: number): void {
-    const { sockets, connectionsMax, sendBufferBytes } = this.#options;
+    const { sockets, logger, counters, connectionsMax, sendBufferBytes } = this.#options;
     const id = sockets.adopt(fd);
     if (this.#connections.size >= connectionsMax) {
+      const client = sockets.remoteAddress(id);
+      const connections = this.#connections.size;
+      logger.warn({ client, connections }, 'too many HTTP connections');
+      counters.add('refusals', REFUSALS.indexOf('http-connection'));
       sockets.close(id);
       return;
     }
@@ -171,9 +179,9 @@ export class HotDoor {
   }
 
   #serve(connection: HotConnection, group: GroupKey, { head, request, body }: Hot): void {
-    const { context, batches } = this.#options;
+    const { context, batches, counters } = this.#options;
     if (request.kind === 'produce') {
-      answerProduce({ context, batches }, connection, group, head, request, body);
+      answerProduce({ context, batches, counters }, connection, group, head, request, body);
       return;
     }
     const onEnd = (): void => {
@@ -182,7 +190,8 @@ export class HotDoor {
       // Its answer comes before those of what has waited.
       setImmediate(() => this.#resume(connection));
     };
-    connection.stream = new HotStream({ context, connection, group, head, request, onEnd });
+    const parts = { context, counters, connection, group, head, request, onEnd };
+    connection.stream = new HotStream(parts);
     connection.stream.start();
   }
 

@@ -6,13 +6,19 @@ import type { HandlerContext } from '../../../handlers/context.js';
 import { placeRecord } from '../../../handlers/http/place-record.js';
 import { partitionProblem, type Problem } from '../../../handlers/http/problem.js';
 import type { TurnBatches } from '../../../handlers/http/turn-batches.js';
+import { HTTP_KINDS, type ShardCounters } from '../../../observability/shard-counters.js';
 import { PROBLEM_TYPE, problemText } from '../problem-json.js';
 import type { RequestHead } from '../request-head.js';
 import type { HotConnection } from './hot-connection.js';
 import type { HotProduce } from './hot-request.js';
 
-export type ProduceParts = { readonly context: HandlerContext; readonly batches: TurnBatches };
+export type ProduceParts = {
+  readonly context: HandlerContext;
+  readonly batches: TurnBatches;
+  readonly counters: ShardCounters;
+};
 
+const PRODUCE = HTTP_KINDS.indexOf('produce');
 const OK_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n';
 const CLOSE = 'connection: close\r\n';
 
@@ -27,9 +33,12 @@ export function answerProduce(
 ): void {
   const slot = connection.answers.reserve();
   const isLast = !isKeepAlive;
+  const { clock } = parts.context;
+  const startMs = connection.activeMs;
   const { partition } = group;
   const record = { key, contentType, value: Buffer.from(body), acks, timeoutMs };
   placeRecord(parts, group, record, (error, message, offset) => {
+    parts.counters.observe('httpRequests', PRODUCE, clock.monotonicMs() - startMs);
     const bytes =
       error === null
         ? placedBytes(partition, offset, isLast)

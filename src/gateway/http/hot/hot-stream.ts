@@ -9,10 +9,11 @@
  */
 import { HTTP_STREAM_AHEAD_BYTES } from '../../../base/limits.js';
 import type { GroupKey } from '../../../base/group.js';
-import type { Offset } from '../../../base/units.js';
+import type { MonotonicMs, Offset } from '../../../base/units.js';
 import type { HandlerContext } from '../../../handlers/context.js';
 import { outOfRange, partitionProblem } from '../../../handlers/http/problem.js';
 import type { Extent } from '../../../handlers/http/stream.js';
+import { HTTP_KINDS, type ShardCounters } from '../../../observability/shard-counters.js';
 import type { RequestHead } from '../request-head.js';
 import { type ByteRange, byteRange, rangeProblem, streamHeaders } from '../stream-range.js';
 import type { HotConnection } from './hot-connection.js';
@@ -21,6 +22,7 @@ import type { HotStreamRequest } from './hot-request.js';
 
 export type HotStreamOptions = {
   readonly context: HandlerContext;
+  readonly counters: ShardCounters;
   readonly connection: HotConnection;
   readonly group: GroupKey;
   readonly head: RequestHead;
@@ -29,12 +31,14 @@ export type HotStreamOptions = {
   readonly onEnd: () => void;
 };
 
+const STREAM = HTTP_KINDS.indexOf('stream');
 /** Bytes of one range; several fit what is queued ahead. */
 const RANGE_BYTES_MAX = 4 << 20;
 
 export class HotStream {
   readonly #options: HotStreamOptions;
   readonly #slot: number;
+  readonly #startMs: MonotonicMs;
   /** What is to be sent of the extent's bytes. */
   #range: ByteRange = { start: 0, end: Infinity };
   /** Where the next batch lies: its offset, and its place in the extent's bytes. */
@@ -47,6 +51,7 @@ export class HotStream {
 
   constructor(options: HotStreamOptions) {
     this.#options = options;
+    this.#startMs = options.connection.activeMs;
     this.#slot = options.connection.answers.reserve();
   }
 
@@ -135,6 +140,8 @@ export class HotStream {
       const to = Math.min(this.#range.end - this.#at, length);
       if (from < to) {
         connection.sockets.writeRange(connection.id, fd, filePosition + from, to - from);
+        const { context, group } = this.#options;
+        context.sent(group.topicId, to - from, nextOffset - this.#offset);
       }
       this.#at += length;
       this.#offset = nextOffset;
@@ -163,7 +170,8 @@ export class HotStream {
 
   /** The last bytes of this answer, or all of it. */
   #conclude(bytes: Buffer): void {
-    const { connection, head, onEnd } = this.#options;
+    const { context, counters, connection, head, onEnd } = this.#options;
+    counters.observe('httpRequests', STREAM, context.clock.monotonicMs() - this.#startMs);
     const isLast = !head.isKeepAlive;
     this.end();
     onEnd();

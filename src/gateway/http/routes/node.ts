@@ -23,6 +23,11 @@ const cluster = {
   summary: 'This node and the cluster as it sees it.',
   response: answers(200, 'What `lograft status` is made of.', ClusterDocument),
 };
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const metrics = {
+  summary: "This node's numbers in Prometheus' text format.",
+  response: answers(200, 'Each of them is in docs/metrics.md.', Type.String(), [METRICS_TYPE]),
+};
 
 export function nodeRoutes(app: FastifyInstance, context: HttpContext): void {
   app.get('/livez', { schema: live }, () => ({ status: 'ok', nodeId: context.nodeId }));
@@ -33,6 +38,10 @@ export function nodeRoutes(app: FastifyInstance, context: HttpContext): void {
       throw new Problem(503, 'NOT_READY', `not ready: ${missing.join('; ')}`, { missing });
     }
     return { status: 'ok', nodeId: context.nodeId };
+  });
+
+  app.get('/metrics', { schema: metrics }, async (_request, reply) => {
+    return reply.type(METRICS_TYPE).send(await context.metrics());
   });
 
   app.get('/cluster', { schema: cluster }, async (_request, reply) => {

@@ -1,0 +1,58 @@
+/**
+ * How a thread's event loop fares: how late its ticks come, and, once somebody wants to know, how
+ * long its garbage collections take. Before that it costs a subtraction a tick. Any thread.
+ */
+import {
+  constants,
+  type NodeGCPerformanceDetail,
+  type PerformanceEntry,
+  PerformanceObserver,
+} from 'node:perf_hooks';
+import { GC_KINDS, type ShardCounters } from './shard-counters.js';
+
+/** By the bit that V8 gives each kind; a minor one may be of either of two sorts. */
+const KIND_OF: ReadonlyMap<number, (typeof GC_KINDS)[number]> = new Map([
+  [constants.NODE_PERFORMANCE_GC_MINOR, 'minor'],
+  [2, 'minor'],
+  [constants.NODE_PERFORMANCE_GC_MAJOR, 'major'],
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL, 'incremental'],
+  [constants.NODE_PERFORMANCE_GC_WEAKCB, 'weakcb'],
+]);
+
+export class LoopMeter {
+  readonly #counters: ShardCounters;
+  readonly #tickMs: number;
+  #lastMs: number;
+  #observer: PerformanceObserver | null = null;
+
+  /** `tickMs`: how often {@link tick} should be called. */
+  constructor(counters: ShardCounters, tickMs: number, nowMs: number) {
+    this.#counters = counters;
+    this.#tickMs = tickMs;
+    this.#lastMs = nowMs;
+  }
+
+  tick(nowMs: number): void {
+    // Timers are rounded to whole milliseconds, so a tick may come a little early.
+    this.#counters.observe('loopDelays', 0, Math.max(0, nowMs - this.#lastMs - this.#tickMs));
+    this.#lastMs = nowMs;
+  }
+
+  /** Counts garbage collections from now on; further calls change nothing. */
+  watchGc(): void {
+    if (this.#observer !== null) return;
+    this.#observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        const { duration, detail } = entry as PerformanceEntry & {
+          detail?: NodeGCPerformanceDetail;
+        };
+        const kind = KIND_OF.get(detail?.kind ?? 0);
+        if (kind === undefined) continue;
+        const index = GC_KINDS.indexOf(kind);
+        this.#counters.add('gcPauses', index);
+        this.#counters.add('gcMs', index, duration);
+      }
+    });
+    this.#observer.observe({ entryTypes: ['gc'] });
+  }
+}
