@@ -20,7 +20,7 @@ import type { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
 import { settleWals } from '../log/wal-shards.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
-import { createLogger, type Logger } from '../observability/logger.js';
+import { createLogger, type ThreadLogger } from '../observability/logger.js';
 import { LoopMeter } from '../observability/loop-meter.js';
 import { ShardCounters } from '../observability/shard-counters.js';
 import { isForwardMessage } from '../partition/forward-messages.js';
@@ -28,7 +28,7 @@ import type { Forwarding } from '../partition/forwarding.js';
 import { type PeerHello, MAIN_SHARD, type RefusalReason } from '../replication/peer-frame.js';
 import { DEFAULT_PEER_KNOBS, type PeerAddress, PeerLinks } from '../replication/peer-links.js';
 import type { BrokerConfig } from './config.js';
-import { decide, parseTransfer } from './decisions.js';
+import { type AdminCommand, decide, parseCommand } from './decisions.js';
 import { DiskRoom, isDiskRoomMessage } from './disk-room.js';
 import { Founding, isFoundingMessage } from './founding.js';
 import { FrontDoor } from './front-door.js';
@@ -80,7 +80,7 @@ const MAIN_WAL_BYTES = 1 << 20;
 class Broker implements RunningBroker {
   readonly #config: BrokerConfig;
   readonly #directory: NodeDirectory;
-  readonly #logger: Logger;
+  readonly #logger: ThreadLogger;
   readonly #disk: NodeDisk;
   readonly #counters: ShardCounters;
   readonly #loop: LoopMeter;
@@ -389,10 +389,7 @@ class Broker implements RunningBroker {
       serve('control', (call) => decide(this.#control, systemClock, call as ControlCall));
       serve('producer-id', () => this.#producerIds.next(this.#control));
       serve('status', () => this.#status());
-      serve('admin', async (command) => {
-        this.#tellOwner(parseTransfer(this.#control, command as string));
-        return '{}';
-      });
+      serve('admin', async (text) => this.#admin(parseCommand(this.#control, text as string)));
     }
     return pool;
   }
@@ -403,6 +400,21 @@ class Broker implements RunningBroker {
 
   #tellShard<N extends keyof ShardNotices>(shard: number, name: N, notice: ShardNotices[N]): void {
     this.#shards.links[shard]?.notify(name, notice);
+  }
+
+  /** Answers with JSON. */
+  #admin(command: AdminCommand): string {
+    if (command.op === 'transfer-leader') {
+      this.#tellOwner(command.transfer);
+      return '{}';
+    }
+    const { level } = command;
+    if (level !== null) {
+      this.#logger.info({ before: this.#logger.level, level }, 'log level');
+      this.#logger.level = level;
+      this.#tellAll('log-level', level);
+    }
+    return JSON.stringify({ level: this.#logger.level });
   }
 
   /** Only the shard that owns the partition knows it; the others pass it by. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.js';
 import { LograftError } from '../base/errors.js';
+import { isLogLevel, LOG_LEVELS, type LogLevel } from '../base/log-levels.js';
 import type { TopicId } from '../base/units.js';
 import type { ControlPlane } from '../control/control-plane.js';
 import type { ControlOp, ControlResult } from '../control/operations.js';
@@ -33,16 +34,38 @@ function topicsToLead({ image }: ControlPlane, operation: ControlOp): TopicId[] 
   return topics.flatMap((topic) => (topic === undefined ? [] : [topic.topicId]));
 }
 
-/** `{"op":"transfer-leader","topic":…,"partition":…,"to":…}`, the only command so far. */
-export function parseTransfer(
-  control: ControlPlane | null,
-  text: string,
-): ShardNotices['transfer'] {
+export type AdminCommand =
+  | { readonly op: 'transfer-leader'; readonly transfer: ShardNotices['transfer'] }
+  /** Null only asks for the level. */
+  | { readonly op: 'log-level'; readonly level: LogLevel | null };
+
+/**
+ * `{"op":"transfer-leader","topic":…,"partition":…,"to":…}` or `{"op":"log-level","level":…}`.
+ * @throws LograftError INVALID_REQUEST
+ */
+export function parseCommand(control: ControlPlane | null, text: string): AdminCommand {
   const command = parseObject(text);
-  const { op, topic: name, partition, to } = command;
-  if (op !== 'transfer-leader') {
-    throw new LograftError('INVALID_REQUEST', `unknown admin command ${text}`);
+  switch (command['op']) {
+    case 'transfer-leader':
+      return { op: 'transfer-leader', transfer: parseTransfer(control, command) };
+    case 'log-level':
+      return { op: 'log-level', level: parseLevel(command['level']) };
+    default:
+      throw new LograftError('INVALID_REQUEST', `unknown admin command ${text}`);
   }
+}
+
+function parseLevel(level: unknown): LogLevel | null {
+  if (level === undefined) return null;
+  if (isLogLevel(level)) return level;
+  const known = LOG_LEVELS.join(', ');
+  throw new LograftError('INVALID_REQUEST', `log level ${JSON.stringify(level)}: it is ${known}`);
+}
+
+function parseTransfer(
+  control: ControlPlane | null,
+  { topic: name, partition, to }: Readonly<Record<string, unknown>>,
+): ShardNotices['transfer'] {
   const topic = typeof name === 'string' ? control?.image.topics.get(name) : undefined;
   if (topic === undefined) {
     throw new LograftError('INVALID_REQUEST', `unknown topic ${JSON.stringify(name)}`);

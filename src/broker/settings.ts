@@ -4,6 +4,8 @@
  * environment and DescribeConfigs exactly when it stands here, and no default is written elsewhere.
  * Pure data without a library, because every thread of every node loads it.
  */
+import { LOG_LEVELS } from '../base/log-levels.js';
+
 const INT32_MAX = 2 ** 31 - 1;
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -151,11 +153,7 @@ const NODE_SETTINGS = {
     { min: 1, max: 64 },
     'Threads that own partitions and client connections on each node.',
   ),
-  'log.level': choice(
-    ['trace', 'debug', 'info', 'warn', 'error'],
-    'info',
-    'Least severity that a node writes to its log.',
-  ),
+  'log.level': choice(LOG_LEVELS, 'info', 'Least severity that a node writes to its log.'),
   'log.retention.check.interval.ms': whole(
     'ms',
     5 * 60_000,

@@ -20,7 +20,7 @@ import { Wal } from '../log/wal.js';
 import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
-import { createLogger, type Logger } from '../observability/logger.js';
+import { createLogger, type ThreadLogger } from '../observability/logger.js';
 import { LoopMeter } from '../observability/loop-meter.js';
 import { ShardCounters } from '../observability/shard-counters.js';
 import { TurnBatches } from '../handlers/http/turn-batches.js';
@@ -55,7 +55,7 @@ const HOUSEKEEPING_TICKS = 5;
 
 class ShardThread {
   readonly #init: ShardInit;
-  readonly #logger: Logger;
+  readonly #logger: ThreadLogger;
   readonly #main: ThreadLink;
   readonly #disk: NodeDisk;
   readonly #counters: ShardCounters;
@@ -358,6 +358,9 @@ class ShardThread {
     this.#on('client', ({ fd }) => this.#gateway.adopt(fd));
     this.#on('http-client', ({ fd }) => this.#http.adopt(fd));
     this.#on('peer', ({ fd, greeting, leftover }) => this.#links.adopt(fd, greeting, leftover));
+    this.#on('log-level', (level) => {
+      this.#logger.level = level;
+    });
     this.#on('transfer', ({ topicId, partition, to }) => {
       this.#shard.find({ topicId, partition })?.replica.transferLeadership(to);
     });

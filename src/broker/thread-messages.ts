@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { GroupKey } from '../base/group.js';
+import type { LogLevel } from '../base/log-levels.js';
 import type { DirectoryId, NodeId, TopicId } from '../base/units.js';
 import type { LeaderFact } from '../control/announcer.js';
 import type { ImageDelta } from '../control/delta.js';
@@ -44,6 +45,7 @@ export type ShardNotices = {
   client: { readonly fd: number };
   'http-client': { readonly fd: number };
   peer: { readonly fd: number; readonly greeting: Greeting; readonly leftover: Uint8Array };
+  'log-level': LogLevel;
   transfer: { readonly topicId: TopicId; readonly partition: number; readonly to: NodeId };
 };
 

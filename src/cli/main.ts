@@ -32,6 +32,7 @@ const program = new Command('lograft')
 
 defineCluster();
 defineFaults();
+defineLogs();
 defineTopics();
 defineClients();
 defineTools();
@@ -84,6 +85,16 @@ function defineFaults(): void {
     .action(
       action(async (output, options, [node]) =>
         (await import('./start.js')).start(output, node as string, options),
+      ),
+    );
+}
+
+function defineLogs(): void {
+  withTarget(command('log-level [node] [level]', 'show or change what nodes log while they run'))
+    .addHelpText('after', '\nnode: an id, "leader", "controller" or "all"; levels: trace to error')
+    .action(
+      action(async (output, options, args) =>
+        (await import('./log-level.js')).logLevel(output, args, options),
       ),
     );
 }

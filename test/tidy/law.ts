@@ -110,7 +110,7 @@ export const COLUMNS_MAX = 100;
 /** Long for a reason: path → lines it may have. */
 export const LONG_FILES: Readonly<Record<string, number>> = {
   // The composition root names every room once.
-  'src/broker/broker.ts': 520,
+  'src/broker/broker.ts': 530,
   // One writer, one noun: what it keeps together is the log's only mutable state.
   'src/log/partition-log.ts': 460,
   // A file and its two indexes grow and are cut together.

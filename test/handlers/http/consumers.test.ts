@@ -44,6 +44,7 @@ class World {
       newId: () => `id-${this.calls.length}`,
       clock: { monotonicMs: () => this.nowMs, wallMs: () => 0 },
       checksum: recordChecksum,
+      sent: () => {},
       image: () => ({
         topics: new Map<string, unknown>([
           ['t', TOPIC],
