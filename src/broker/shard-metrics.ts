@@ -2,7 +2,6 @@
  * What only the shard knows at the time of a scrape: who owns the slots of its counters, its
  * groups, how full its queues are. Asked for with its facts, once a scrape. Shard thread.
  */
-import { getHeapStatistics } from 'node:v8';
 import type { TopicId } from '../base/units.js';
 import type { HotDoor } from '../gateway/http/hot/hot-door.js';
 import type { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
@@ -41,6 +40,6 @@ export function shardMetricFacts(parts: ShardMetricParts): ShardMetricFacts {
     groups: groups.facts(groupsMax),
     connections: { kafka: kafka.connectionCount, http: http.connectionCount },
     threadCalls: Math.max(0, ...links.map((link) => link?.openCalls ?? 0)),
-    heapUsedBytes: getHeapStatistics().used_heap_size,
+    heapUsedBytes: process.memoryUsage().heapUsed,
   };
 }

@@ -3,7 +3,7 @@
  * synchronously so that the last line before a crash is there. Every thread makes its own; nothing
  * on a record's path logs.
  */
-import { isatty } from 'node:tty';
+import { fstatSync } from 'node:fs';
 import { type DestinationStream, pino } from 'pino';
 import type { LogLevel } from '../base/log-levels.js';
 
@@ -27,8 +27,19 @@ const STDERR = 2;
 function openStderr(): DestinationStream {
   const destination = pino.destination({ dest: STDERR, sync: true, maxLength: WAITING_BYTES_MAX });
   destination.on('error', () => {});
-  if (!isatty(STDERR)) return destination;
+  if (!isTerminal()) return destination;
   return { write: (line) => destination.write(`${lineInWords(line)}\n`) };
+}
+
+/** The module that knows terminals brings sockets along: only asked where there may be one. */
+function isTerminal(): boolean {
+  try {
+    if (!fstatSync(STDERR).isCharacterDevice()) return false;
+  } catch {
+    // Closed: whatever is written goes nowhere.
+    return false;
+  }
+  return process.getBuiltinModule('node:tty').isatty(STDERR);
 }
 
 /** `12:34:56.789 WARN  slow sync node=1 shard=0 ms=1200` */

@@ -2,28 +2,26 @@
  * How a thread's event loop fares: how late its ticks come, and, once somebody wants to know, how
  * long its garbage collections take. Before that it costs a subtraction a tick. Any thread.
  */
-import {
-  constants,
-  type NodeGCPerformanceDetail,
-  type PerformanceEntry,
-  PerformanceObserver,
-} from 'node:perf_hooks';
+import type { NodeGCPerformanceDetail, PerformanceEntry } from 'node:perf_hooks';
 import { GC_KINDS, type ShardCounters } from './shard-counters.js';
 
-/** By the bit that V8 gives each kind; a minor one may be of either of two sorts. */
-const KIND_OF: ReadonlyMap<number, (typeof GC_KINDS)[number]> = new Map([
-  [constants.NODE_PERFORMANCE_GC_MINOR, 'minor'],
+/**
+ * By the bit that V8 gives each kind; a minor one may be of either of two sorts. Written out,
+ * because the module that names them takes memory that a node nobody scrapes need not have.
+ */
+export const GC_KIND_BITS: ReadonlyMap<number, (typeof GC_KINDS)[number]> = new Map([
+  [1, 'minor'],
   [2, 'minor'],
-  [constants.NODE_PERFORMANCE_GC_MAJOR, 'major'],
-  [constants.NODE_PERFORMANCE_GC_INCREMENTAL, 'incremental'],
-  [constants.NODE_PERFORMANCE_GC_WEAKCB, 'weakcb'],
+  [4, 'major'],
+  [8, 'incremental'],
+  [16, 'weakcb'],
 ]);
 
 export class LoopMeter {
   readonly #counters: ShardCounters;
   readonly #tickMs: number;
   #lastMs: number;
-  #observer: PerformanceObserver | null = null;
+  #observer: InstanceType<typeof PerformanceObserver> | null = null;
 
   /** `tickMs`: how often {@link tick} should be called. */
   constructor(counters: ShardCounters, tickMs: number, nowMs: number) {
@@ -46,7 +44,7 @@ export class LoopMeter {
         const { duration, detail } = entry as PerformanceEntry & {
           detail?: NodeGCPerformanceDetail;
         };
-        const kind = KIND_OF.get(detail?.kind ?? 0);
+        const kind = GC_KIND_BITS.get(detail?.kind ?? 0);
         if (kind === undefined) continue;
         const index = GC_KINDS.indexOf(kind);
         this.#counters.add('gcPauses', index);

@@ -1,9 +1,11 @@
 /** Shared counters: what one thread writes another reads, and no topic takes more than its slot. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { GC_KIND_BITS } from '#src/observability/loop-meter.js';
 import { BUCKETS_MS, ShardCounters } from '#src/observability/shard-counters.js';
 import { documentText } from './document/document-text.js';
 
@@ -109,6 +111,15 @@ test('a node that nobody scrapes pays with little memory and no library', () => 
   assert.ok(seen.has('pino') && seen.size > 150, 'imports were followed');
   for (const lazy of ['prom-client', 'fastify']) assert.not.ok(seen.has(lazy), lazy);
   assert.not.ok([...seen].some((name) => name.endsWith('/scrape/scrape.js')));
+});
+
+test('the bits of garbage collections are those of this Node', () => {
+  const names = Object.entries(constants).flatMap(([name, bit]) => {
+    const kind = /^NODE_PERFORMANCE_GC_(MINOR|MAJOR|INCREMENTAL|WEAKCB)$/.exec(name)?.[1];
+    return kind === undefined ? [] : [[bit, kind.toLowerCase()] as const];
+  });
+  assert.is(names.length, 4);
+  for (const [bit, kind] of names) assert.is(GC_KIND_BITS.get(bit as number), kind);
 });
 
 test('docs/metrics.md is what the table says', () => {

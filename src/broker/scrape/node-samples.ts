@@ -1,7 +1,6 @@
 /** What threads, doors, queues and the process say of themselves. Main thread. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
 import {
   FORWARDED_CALLS_MAX,
   PARTITION_POLLS_MAX,
@@ -98,7 +97,7 @@ export function threadSamples(page: MetricPage, input: ScrapeInput): void {
   const own = main.counters.histogram('syncs', 0);
   page.histogram('lograft_sync_duration_seconds', { thread: 'main' }, own);
   const busy = performance.eventLoopUtilization();
-  loopSamples(page, 'main', main.counters, busy, getHeapStatistics().used_heap_size);
+  loopSamples(page, 'main', main.counters, busy, process.memoryUsage().heapUsed);
 }
 
 function loopSamples(
