@@ -26,6 +26,8 @@ const KEPT = { 'retention.bytes': '-1', 'segment.bytes': String(128 * MIB) };
 
 export type HttpSize = {
   readonly rounds: number;
+  /** Of each scenario but the last, before the first round: JITs settle. */
+  readonly settleMs: number;
   readonly warmupMs: number;
   readonly measureMs: number;
   /** Of the sweep, and of everything else. */
@@ -42,6 +44,7 @@ export type HttpSize = {
 
 export const HTTP_SMOKE: HttpSize = {
   rounds: 1,
+  settleMs: 0,
   warmupMs: 100,
   measureMs: 300,
   sweep: [10],
@@ -55,6 +58,7 @@ export const HTTP_SMOKE: HttpSize = {
 
 export const HTTP_FULL: HttpSize = {
   rounds: 3,
+  settleMs: 2_000,
   warmupMs: 1_000,
   measureMs: 4_000,
   sweep: [10, 100, 1_000],
