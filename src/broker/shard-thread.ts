@@ -147,17 +147,7 @@ class ShardThread {
     this.#router = this.#makeRouter(others);
     const handlers = this.#makeContext(others);
     this.#gateway = this.#makeGateway(handlers);
-    this.#batches = new TurnBatches({
-      partition: (group) => this.#router.access(group),
-      checksum: recordChecksum,
-      elsewhere: (group, bytes, options, done) => {
-        const call: ForwardedProduce = { group, bytes, options };
-        this.#main.call('produce-elsewhere', call, [], (error, outcome) => {
-          if (error === null) done(outcome as ProduceOutcome);
-          else done(produceFailure('TIMED_OUT', error.message));
-        });
-      },
-    });
+    this.#batches = this.#makeBatches();
     this.#http = this.#makeHttp(handlers);
     this.#listenToMain();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -292,6 +282,20 @@ class ShardThread {
       frameMsMax: settings['socket.frame.timeout.ms'],
       connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
       idleMsMax: settings['connections.max.idle.ms'],
+    });
+  }
+
+  #makeBatches(): TurnBatches {
+    return new TurnBatches({
+      partition: (group) => this.#router.access(group),
+      checksum: recordChecksum,
+      elsewhere: (group, bytes, options, done) => {
+        const call: ForwardedProduce = { group, bytes, options };
+        this.#main.call('produce-elsewhere', call, [], (error, outcome) => {
+          if (error === null) done(outcome as ProduceOutcome);
+          else done(produceFailure('TIMED_OUT', error.message));
+        });
+      },
     });
   }
 

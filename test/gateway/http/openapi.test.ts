@@ -46,7 +46,7 @@ async function appOf(): Promise<{ routes: string[]; document: Document }> {
     for (const name of [method].flat()) if (name !== 'HEAD') routes.push(`${name} ${url}`);
   });
   const context = { version: '1.2.3' } as unknown as HttpContext;
-  await addRoutes(app, context, createLogger({ node: 1 }, 'silent'));
+  await addRoutes(app, context, createLogger({ node: 1 }, 'error'));
   const { body } = await app.inject({ url: '/openapi.json' });
   await app.close();
   return { routes, document: JSON.parse(body) as Document };
