@@ -3,7 +3,7 @@
  * answered, by 200 or by 503 with Retry-After, and what was acknowledged is in the log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { awaitSettled, endOffsets } from '../kafka-calls.js';
+import { awaitSettled, describeTopic, endOffsets } from '../kafka-calls.js';
 import type { RunOutcome } from '../workload.js';
 import type { LoadJob } from './http-jobs.js';
 import { HttpProcess } from './http-process.js';
@@ -51,12 +51,13 @@ async function killOnce(setup: HttpSetup): Promise<RunOutcome> {
     killing ??= sleep(BEFORE_KILL_MS).then(() => cluster.kill(victim));
   }).result;
   const grown = (await endOf()) - before;
+  const { leaderId } = (await describeTopic(bootstrap, topic))[PARTITION] ?? {};
   await cluster.restart(victim);
   for (const each of Object.values(topics)) await awaitSettled(bootstrap, each);
   const { '200': ok = 0, '503': refused = 0, ...strange } = result.statuses;
   const faults = sentences(result.faults);
   for (const [status, count] of Object.entries(strange)) faults.push(`${count} x ${status}`);
-  if (killing === null) faults.push('no node was killed');
+  if (killing === null || leaderId === victim) faults.push('the leader was not killed');
   if (result.withoutRetryAfter > 0) {
     faults.push(`${result.withoutRetryAfter} answers do not say when to come again`);
   }
