@@ -12,7 +12,13 @@ import type { Report } from './violation.js';
 /** Session and rebalance of the members in a run, and the failover of a coordinator, twice over. */
 export const ORPHAN_MS_MAX = 40_000;
 
-type Death = { readonly member: string; readonly generation: number; readonly atMs: number };
+type Death = {
+  readonly member: string;
+  /** The newest that had owners when it died, and partitions it owned there. */
+  readonly generation: number;
+  readonly owned: number;
+  readonly atMs: number;
+};
 
 type Group = {
   readonly name: string;
@@ -84,7 +90,11 @@ export class Groups {
 
   died({ group: name, member, atMs }: EventOf<'died'>): void {
     const group = this.#groupOf(name);
-    group.deaths.push({ member, generation: group.assigned, atMs });
+    const { assigned: generation, owners } = group;
+    const isOwned = ([place, owner]: [string, string]): boolean =>
+      owner === member && place.startsWith(`${generation} `);
+    const owned = [...owners].filter(isOwned).length;
+    group.deaths.push({ member, generation, owned, atMs });
   }
 
   read({ group, partition, from, to }: EventOf<'group-read'>): void {
@@ -115,7 +125,7 @@ export class Groups {
   /** The run ended at `endMs`. */
   judge(endMs: number): void {
     for (const { name, deaths } of this.#groups.values()) {
-      for (const { member, atMs } of deaths) this.#checkDeath(name, member, endMs - atMs);
+      for (const death of deaths) this.#checkDeath(name, death, endMs);
     }
   }
 
@@ -129,14 +139,20 @@ export class Groups {
     const isOver = (death: Death): boolean =>
       death.member !== heir && generation > death.generation;
     for (const death of group.deaths.filter(isOver)) {
-      this.#checkDeath(group.name, death.member, atMs - death.atMs);
+      this.#checkDeath(group.name, death, atMs);
     }
     group.deaths = group.deaths.filter((death) => !isOver(death));
   }
 
-  #checkDeath(group: string, member: string, ms: number): void {
+  #checkDeath(group: string, { member, generation, owned, atMs }: Death, heirAtMs: number): void {
+    const ms = heirAtMs - atMs;
     if (ms <= ORPHAN_MS_MAX) return;
-    this.#report('G6', `${group}: ${Math.round(ms)} ms without an heir of ${member}`);
+    const what = `${owned} partitions of generation ${generation}`;
+    const when = `died ${Math.round(atMs / 1_000)} s into the process`;
+    this.#report(
+      'G6',
+      `${group}: ${Math.round(ms)} ms without an heir of ${member}, ${what}, ${when}`,
+    );
   }
 
   #groupOf(name: string): Group {
