@@ -29,6 +29,11 @@ export class LoadMeter {
   #lastOkMs = 0;
   #gapMs = 0;
 
+  /** Whether the window saw an answer. */
+  get hasAnswers(): boolean {
+    return this.#answeredInWindow > 0;
+  }
+
   open(): void {
     this.#isOpen = true;
     this.#openedMs = performance.now();

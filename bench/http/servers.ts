@@ -5,11 +5,10 @@
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { freeBasePort } from '../free-ports.js';
 
 const BARE_SERVER = fileURLToPath(new URL('./bare-server.js', import.meta.url));
 const NGINX_DIRECTORIES = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin'];
@@ -39,7 +38,7 @@ export function findNginx(): string | null {
 /** Serves the files of `root`. */
 export async function startNginx(nginx: string, work: string, root: string): Promise<HttpServer> {
   mkdirSync(work, { recursive: true });
-  const port = await freeBasePort([0]);
+  const port = await freePort();
   const config = join(work, 'nginx.conf');
   writeFileSync(config, nginxConfig(work, root, port));
   const { stderr } = spawnSync(nginx, ['-v'], { encoding: 'utf8' });
@@ -93,6 +92,16 @@ function serverOf(label: string, child: ChildProcess, port: number): HttpServer 
       await ended;
     },
   };
+}
+
+/** Out of the system's own range, where no cluster of another bench looks for its ports. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 function answers(port: number): Promise<boolean> {
