@@ -3,7 +3,7 @@
  * of one partition go into one batch, and the answer tells the place of each once as many as `acks`
  * says have it.
  */
-import type { Offset } from '../../base/units.js';
+import { LEADER_NONE, type Offset } from '../../base/units.js';
 import type { TopicImage } from '../../control/image.js';
 import type { Acks, ProduceOutcome } from '../../partition/access.js';
 import { encodeBatch, type RecordInput } from '../../records/batch.js';
@@ -106,14 +106,16 @@ function byKey(topic: TopicImage, key: RecordInput['key']): number | null {
 
 let turns = 0;
 
-/** Requests take turns; a partition without a leader is passed over while there is another. */
+/** Requests take turns: over partitions that are led here, else over those that are led at all. */
 function anyPartition(context: HttpContext, topic: TopicImage): number {
   const count = topic.partitions.length;
   turns = (turns + 1) % Number.MAX_SAFE_INTEGER;
+  let led: number | null = null;
   for (let i = 0; i < count; i++) {
     const partition = (turns + i) % count;
-    const leader = context.leaders().get(topic.topicId, partition)?.leaderId ?? -1;
-    if (leader >= 0) return partition;
+    const leader = context.leaders().get(topic.topicId, partition)?.leaderId ?? LEADER_NONE;
+    if (leader === context.nodeId) return partition;
+    if (leader !== LEADER_NONE) led ??= partition;
   }
-  return turns % count;
+  return led ?? turns % count;
 }
