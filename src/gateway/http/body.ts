@@ -42,9 +42,9 @@ export function jsonBody(request: FastifyRequest): unknown {
 }
 
 /** Throws Problem 400. */
-export function parseJson(bytes: Buffer, what: string): unknown {
+export function parseJson(json: Buffer | string, what: string): unknown {
   try {
-    return JSON.parse(textOf(bytes, what)) as unknown;
+    return JSON.parse(typeof json === 'string' ? json : textOf(json, what)) as unknown;
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     throw badRequest(`${what} is not JSON: ${error.message}`);
@@ -61,16 +61,15 @@ function textOf(bytes: Buffer, what: string): string {
   }
 }
 
-const NEWLINE = 10;
-
-/** Lines that are not empty, without their ends. */
-export function* linesOf(bytes: Buffer): Generator<{ line: Buffer; number: number }> {
+/** Lines that are not empty, without their ends; decoded all at once, for there may be thousands. */
+export function* linesOf(bytes: Buffer): Generator<{ line: string; number: number }> {
+  const text = textOf(bytes, 'the body');
   let number = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const found = bytes.indexOf(NEWLINE, at);
-    const end = found === -1 ? bytes.length : found;
+  for (let at = 0; at < text.length; ) {
+    const found = text.indexOf('\n', at);
+    const end = found === -1 ? text.length : found;
     number += 1;
-    const line = bytes.subarray(at, bytes[end - 1] === 13 && end > at ? end - 1 : end);
+    const line = text.slice(at, text[end - 1] === '\r' && end > at ? end - 1 : end);
     if (line.length > 0) yield { line, number };
     at = end + 1;
   }
