@@ -61,7 +61,7 @@ function textOf(bytes: Buffer, what: string): string {
   }
 }
 
-/** Lines that are not empty, without their ends; decoded all at once, for there may be thousands. */
+/** Lines that are not empty, without their ends; decoded at once, for there may be thousands. */
 export function* linesOf(bytes: Buffer): Generator<{ line: string; number: number }> {
   const text = textOf(bytes, 'the body');
   let number = 0;
