@@ -9,6 +9,7 @@ import type { ProcessId } from '#src/broker/processes.js';
 import { stateOf } from '#src/broker/processes.js';
 import type { ClusterLaunch } from './cluster-launch.js';
 import { type CommandOptions, type CommandResult, runCommand, signalQuietly } from './command.js';
+import { exitOnSignal } from './exit-on-signal.js';
 import { freeBasePort } from './ports.js';
 import { tempDir } from './temp-dir.js';
 
@@ -86,6 +87,7 @@ export class TestCluster {
       ...['up', '--detach', '--nodes', String(count), '--base-port', String(basePort)],
       ...(options.settings ?? []).flatMap((setting) => ['--set', setting]),
     ];
+    exitOnSignal();
     // Before the folder goes, which says whom to kill.
     process.prependOnceListener('exit', () => this.#killAll());
   }

@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exitOnSignal } from './exit-on-signal.js';
 import { signalQuietly } from './command.js';
 import { compileC, missingCompiler } from './compile-c.js';
 import { missingCommand } from './requires.js';
@@ -239,7 +240,5 @@ function cleanUpAtExit(): void {
   process.prependListener('exit', () => {
     for (const disk of [...attached]) disk.close();
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => process.exit(130));
-  }
+  exitOnSignal();
 }
