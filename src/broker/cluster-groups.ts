@@ -94,7 +94,7 @@ export class ClusterGroups {
   }
 
   #leaderOf({ topicId, partition }: GroupKey): NodeId {
-    return this.#options.leaders().get(topicId, partition)?.leaderId ?? LEADER_NONE;
+    return this.#options.leaders().leaderOf(topicId, partition);
   }
 
   #callHere(group: GroupKey, method: string, request: unknown, done: Done): void {

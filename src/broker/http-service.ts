@@ -101,7 +101,7 @@ function httpContext(
   const { config, control, status, unready, counters, loop, door, shards } = options;
   const { nodeId, node } = config;
   const leader: HttpContext['leader'] = (group) => {
-    const leaderId = leaders().get(group.topicId, group.partition)?.leaderId ?? LEADER_NONE;
+    const leaderId = leaders().leaderOf(group.topicId, group.partition);
     if (leaderId === LEADER_NONE) return absentPartition;
     return leaderId === nodeId ? router.access(group) : forwarding.access(leaderId, group);
   };

@@ -75,7 +75,7 @@ export class Readiness {
     for (const { topicId, partitions } of image.topics.values()) {
       for (const { partition, replicas } of partitions) {
         const isHere = replicas.some(({ nodeId }) => nodeId === this.#nodeId);
-        const leaderId = leaders.get(topicId, partition)?.leaderId ?? LEADER_NONE;
+        const leaderId = leaders.leaderOf(topicId, partition);
         if (isHere && leaderId === LEADER_NONE) return false;
       }
     }

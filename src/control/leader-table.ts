@@ -16,6 +16,11 @@ export class LeaderTable {
     return this.#topics.get(topicId)?.get(partition);
   }
 
+  /** Who leads the partition as far as it was told; -1 for nobody. */
+  leaderOf(topicId: TopicId, partition: number): NodeId {
+    return this.get(topicId, partition)?.leaderId ?? LEADER_NONE;
+  }
+
   /** Merges entries and returns those that changed something (to be passed on to the shards). */
   merge(entries: readonly LeaderEntry[]): LeaderEntry[] {
     return entries.filter((entry) => this.#mergeOne(entry));

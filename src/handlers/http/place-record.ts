@@ -52,8 +52,8 @@ export function placeRecord(
   batches.add(group, record, { acks, timeoutMs: timeoutMs ?? TIMEOUT_MS_DEFAULT, bytes }, done);
 }
 
-export function isLedHere(context: HandlerContext, topicId: TopicId, partition: number): boolean {
-  return context.leaders().get(topicId, partition)?.leaderId === context.nodeId;
+function isLedHere(context: HandlerContext, topicId: TopicId, partition: number): boolean {
+  return context.leaders().leaderOf(topicId, partition) === context.nodeId;
 }
 
 /** One that is led here; records of one millisecond share it, and so a batch. */

@@ -113,7 +113,7 @@ function anyPartition(context: HttpContext, topic: TopicImage): number {
   let led: number | null = null;
   for (let i = 0; i < count; i++) {
     const partition = (turns + i) % count;
-    const leader = context.leaders().get(topic.topicId, partition)?.leaderId ?? LEADER_NONE;
+    const leader = context.leaders().leaderOf(topic.topicId, partition);
     if (leader === context.nodeId) return partition;
     if (leader !== LEADER_NONE) led ??= partition;
   }
