@@ -5,7 +5,7 @@
  */
 import { HTTP_RECORDS_MAX } from '../../base/limits.js';
 import type { GroupKey } from '../../base/group.js';
-import type { Offset } from '../../base/units.js';
+import type { Place } from './leader-reads.js';
 import type { LogRecord } from '../../records/records.js';
 import type { HttpContext } from './context.js';
 import { Problem } from './problem.js';
@@ -15,7 +15,7 @@ import { topicNamed } from './topics.js';
 export type EventSource = {
   readonly topic: string;
   readonly group: GroupKey;
-  readonly from: Offset | 'earliest' | 'latest';
+  readonly from: Place;
 };
 
 /** A leader that says nothing any more is asked again so often. */

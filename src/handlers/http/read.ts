@@ -2,9 +2,9 @@
  * Reads records for HTTP: whole batches from the leader up to the high watermark, unpacked and cut
  * to the records that were asked for. A read at the end waits for news as long as its client does.
  */
-import type { MonotonicMs, Offset } from '../../base/units.js';
+import type { Offset } from '../../base/units.js';
 import type { GroupKey } from '../../base/group.js';
-import type { Extent, FetchOutcome, OffsetAnswer, OffsetQuestion } from '../../partition/access.js';
+import type { FetchOutcome } from '../../partition/access.js';
 import {
   BATCH_HEADER_BYTES,
   CODEC_MASK,
@@ -14,11 +14,10 @@ import {
 } from '../../records/batch.js';
 import { iterateRecords, type LogRecord } from '../../records/records.js';
 import type { HttpContext } from './context.js';
-import { untilLed } from './leader-retry.js';
-import { outOfRange, partitionProblem } from './problem.js';
+import { fetchFrom, LEADER_MS_MAX, newsOf, type Place, placeOf } from './leader-reads.js';
 
 export type ReadQuery = {
-  readonly offset: Offset | 'earliest' | 'latest';
+  readonly offset: Place;
   /** Records. */
   readonly max: number;
   readonly waitMs: number;
@@ -34,13 +33,6 @@ export type ReadResult = {
   readonly logStartOffset: Offset;
 };
 
-/** Bytes of the log that one answer is made of, but for a batch that is larger by itself. */
-const READ_BYTES_MAX = 1 << 20;
-/** A waiting reader looks at least so often, whatever it was told. */
-const LOOK_MS_MAX = 30_000;
-/** How long an election may keep a reader. */
-const LEADER_MS_MAX = 5_000;
-
 /** `gone` ends a wait early. Throws Problem. */
 export async function readRecords(
   context: HttpContext,
@@ -50,7 +42,7 @@ export async function readRecords(
 ): Promise<ReadResult> {
   const { clock } = context;
   const deadlineMs = clock.monotonicMs() + waitMs;
-  let from = typeof offset === 'number' ? offset : await placeOf(context, group, offset);
+  let from = await placeOf(context, group, offset);
   for (;;) {
     const outcome = await fetchFrom(context, group, from, leaderMs);
     const { highWatermark, logStartOffset } = outcome;
@@ -67,70 +59,6 @@ export async function readRecords(
     if (isPassing) continue;
     await newsOf(context, group, Math.max(highWatermark, from), deadlineMs, gone);
   }
-}
-
-/** The offset that `earliest` or `latest` stands for now. */
-async function placeOf(
-  context: HttpContext,
-  group: GroupKey,
-  kind: 'earliest' | 'latest',
-): Promise<Offset> {
-  return (await askOffset(context, group, { kind })).offset;
-}
-
-export async function askOffset(
-  context: HttpContext,
-  group: GroupKey,
-  question: OffsetQuestion,
-): Promise<OffsetAnswer> {
-  const deadlineMs = context.clock.monotonicMs() + LEADER_MS_MAX;
-  const answer = await untilLed<OffsetAnswer>(context, deadlineMs, (done) => {
-    context.leader(group).offsetFor(question, -1, done);
-  });
-  if (answer.error !== null) throw partitionProblem(answer.error, null);
-  return answer;
-}
-
-async function fetchFrom(
-  context: HttpContext,
-  group: GroupKey,
-  offset: Offset,
-  leaderMs: number,
-): Promise<FetchOutcome> {
-  const deadlineMs = context.clock.monotonicMs() + leaderMs;
-  const outcome = await untilLed<FetchOutcome>(context, deadlineMs, (done) => {
-    const request = { offset, maxBytes: READ_BYTES_MAX, isFirst: true, currentLeaderEpoch: -1 };
-    context.leader(group).fetch(request, done);
-  });
-  if (outcome.error === null) return outcome;
-  if (outcome.error !== 'OFFSET_OUT_OF_RANGE') throw partitionProblem(outcome.error, null);
-  const extent = await new Promise<Extent>((done) => {
-    context.leader(group).extent({ offset, endOffset: null }, done);
-  });
-  throw outOfRange(extent, offset);
-}
-
-/** Until the high watermark passes `offset`, the time is over or the client has gone. */
-export function newsOf(
-  context: HttpContext,
-  group: GroupKey,
-  offset: Offset,
-  deadlineMs: MonotonicMs,
-  gone: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve) => {
-    let cancel = (): void => {};
-    const end = (): void => {
-      clearTimeout(timer);
-      gone.removeEventListener('abort', end);
-      cancel();
-      resolve();
-    };
-    const leftMs = Math.min(deadlineMs - context.clock.monotonicMs(), LOOK_MS_MAX);
-    const timer = setTimeout(end, Math.max(0, leftMs));
-    cancel = context.leader(group).onAdvance(offset, end);
-    gone.addEventListener('abort', end, { once: true });
-  });
 }
 
 async function recordsIn(

@@ -6,26 +6,22 @@
  */
 import type { GroupKey } from '../../base/group.js';
 import type { Offset } from '../../base/units.js';
-import type { Extent, FetchOutcome } from '../../partition/access.js';
+import type { Extent } from '../../partition/access.js';
 import { BATCH_HEADER_BYTES, nextOffsetOf, readBatchHeader } from '../../records/batch.js';
 import type { HttpContext } from './context.js';
+import { fetchFrom, LEADER_MS_MAX, newsOf, type Place, placeOf } from './leader-reads.js';
 import { untilLed } from './leader-retry.js';
 import { outOfRange, partitionProblem } from './problem.js';
-import { askOffset, newsOf } from './read.js';
 
 export type { Extent };
 
 export type StreamQuery = {
-  readonly offset: Offset | 'earliest' | 'latest';
+  readonly offset: Place;
   /** Batches that end at or before it; null: the high watermark as it is now. */
   readonly end: Offset | null;
   /** Goes on with what is written later, until the client has enough. */
   readonly isFollowing: boolean;
 };
-
-/** Bytes asked of the leader at once. */
-const PIECE_BYTES = 1 << 20;
-const LEADER_MS_MAX = 5_000;
 
 /** What a stream will hold. Throws Problem. */
 export async function extentOf(
@@ -33,10 +29,7 @@ export async function extentOf(
   group: GroupKey,
   { offset, end }: StreamQuery,
 ): Promise<Extent> {
-  const from =
-    typeof offset === 'number'
-      ? offset
-      : (await askOffset(context, group, { kind: offset })).offset;
+  const from = await placeOf(context, group, offset);
   const deadlineMs = context.clock.monotonicMs() + LEADER_MS_MAX;
   const extent = await untilLed<Extent>(context, deadlineMs, (done) => {
     context.leader(group).extent({ offset: from, endOffset: end }, done);
@@ -57,7 +50,7 @@ export async function* streamPieces(
   let offset = firstOffset;
   while (!gone.aborted) {
     if (!isFollowing && offset >= nextOffset) return;
-    const outcome = await pieceAt(context, group, offset);
+    const outcome = await fetchFrom(context, group, offset);
     const { data, highWatermark } = outcome;
     if (data === null || data.kind !== 'bytes') {
       await newsOf(context, group, Math.max(highWatermark, offset), Infinity, gone);
@@ -69,20 +62,6 @@ export async function* streamPieces(
     offset = piece.nextOffset;
     yield data.bytes.subarray(0, piece.length);
   }
-}
-
-async function pieceAt(
-  context: HttpContext,
-  group: GroupKey,
-  offset: Offset,
-): Promise<FetchOutcome> {
-  const deadlineMs = context.clock.monotonicMs() + LEADER_MS_MAX;
-  const outcome = await untilLed<FetchOutcome>(context, deadlineMs, (done) => {
-    const request = { offset, maxBytes: PIECE_BYTES, isFirst: true, currentLeaderEpoch: -1 };
-    context.leader(group).fetch(request, done);
-  });
-  if (outcome.error !== null) throw partitionProblem(outcome.error, null);
-  return outcome;
 }
 
 /** The batches that end at or before `end`. */

@@ -9,7 +9,7 @@ import type { MonotonicMs } from '../../../base/units.js';
 import type { Assignment } from '../../../protocol/consumer-protocol.js';
 import type { HttpContext } from '../context.js';
 import { badRequest, Problem } from '../problem.js';
-import { askOffset } from '../read.js';
+import { askOffset } from '../leader-reads.js';
 import type { EmbeddedFormat } from '../rest-produce.js';
 import { partitionOf, topicNamed } from '../topics.js';
 import { consumedText } from './consumed.js';

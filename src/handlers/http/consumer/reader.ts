@@ -3,11 +3,12 @@
  * beginning with another one. Partitions without a leader are passed over. Moves no position.
  */
 import { HTTP_RECORDS_MAX } from '../../../base/limits.js';
-import type { Offset } from '../../../base/units.js';
+import { LEADER_NONE, type Offset } from '../../../base/units.js';
 import type { LogRecord } from '../../../records/records.js';
 import type { HttpContext } from '../context.js';
 import { Problem } from '../problem.js';
-import { askOffset, readRecords } from '../read.js';
+import { askOffset } from '../leader-reads.js';
+import { readRecords } from '../read.js';
 import { committedOffsets } from './group-offsets.js';
 import type { Owned, OwnedMap } from './owned.js';
 import { ownedKey } from './owned.js';
@@ -147,5 +148,5 @@ export function watchNews(
 }
 
 function isLed(context: HttpContext, { group }: Owned): boolean {
-  return (context.leaders().get(group.topicId, group.partition)?.leaderId ?? -1) >= 0;
+  return context.leaders().leaderOf(group.topicId, group.partition) !== LEADER_NONE;
 }

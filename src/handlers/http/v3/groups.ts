@@ -12,7 +12,7 @@ import { committedOffsets } from '../consumer/group-offsets.js';
 import { ownedKey } from '../consumer/owned.js';
 import type { HttpContext } from '../context.js';
 import { Problem } from '../problem.js';
-import { askOffset } from '../read.js';
+import { askOffset } from '../leader-reads.js';
 import { related, resource } from './resources.js';
 
 const ANSWER_MS = 5_000;
@@ -91,7 +91,7 @@ function coordinatorOf(context: HttpContext, groupId: string): number {
   const topic = context.image().topics.get(OFFSETS_TOPIC);
   if (topic === undefined) return -1;
   const partition = partitionFor(groupId, topic.partitions.length);
-  return context.leaders().get(topic.topicId, partition)?.leaderId ?? -1;
+  return context.leaders().leaderOf(topic.topicId, partition);
 }
 
 async function existing(context: HttpContext, groupId: string): Promise<DescribedGroup> {
