@@ -24,6 +24,8 @@ export class HotConnection {
   onQuiet: (() => void) | null = null;
   unread: Buffer[] | null = null;
   unreadBytes = 0;
+  /** Until so many are there the request they begin cannot be worked on. */
+  neededBytes = 0;
   #leftBytes = 0;
   #stalledSinceMs: MonotonicMs = 0;
 
@@ -56,6 +58,7 @@ export class HotConnection {
     const { unread } = this;
     this.unread = null;
     this.unreadBytes = 0;
+    this.neededBytes = 0;
     if (unread === null) return EMPTY;
     return unread.length === 1 ? (unread[0] as Buffer) : Buffer.concat(unread);
   }

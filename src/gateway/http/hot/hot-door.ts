@@ -92,7 +92,7 @@ export class HotDoor {
     connection.activeMs = this.#nowMs();
     if (connection.isLeaving || connection.stream !== null || connection.unread !== null) {
       connection.keep(bytes.subarray(start, start + length));
-      if (connection.isLeaving) return;
+      if (connection.isLeaving || connection.unreadBytes < connection.neededBytes) return;
       if (connection.stream === null) this.#resume(connection);
       else if (connection.unreadBytes > UNREAD_BYTES_MAX) this.#options.sockets.pauseReading(id);
     } else this.#read(connection, bytes, start, start + length);
@@ -169,7 +169,10 @@ export class HotDoor {
       }
       const bodyStart = at + head.headBytes;
       const bodyEnd = bodyStart + head.contentLength;
-      if (bodyEnd > end) break;
+      if (bodyEnd > end) {
+        connection.neededBytes = bodyEnd - at;
+        break;
+      }
       at = bodyEnd;
       this.#serve(connection, group, { head, request, body: bytes.subarray(bodyStart, bodyEnd) });
       if (connection.stream !== null) break;
