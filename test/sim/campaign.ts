@@ -4,7 +4,7 @@
  */
 import type { SimMutant } from './mutant.js';
 import { type AnyProfile, planOf, run } from './scenario.js';
-import type { SimResult } from './simulation.js';
+import type { SimResult } from './sim-result.js';
 import { addCounts, type Counts } from './world.js';
 
 export type CampaignOptions = {

@@ -11,7 +11,8 @@ import { runCampaign, type Totals } from './campaign.js';
 import { mutantOf, type SimMutant } from './mutant.js';
 import { ALL_PROFILES, type AnyPlan, type AnyProfile, planOf, run } from './scenario.js';
 import { type Shrunk, shrink } from './shrink.js';
-import { invariantOf, type SimResult } from './simulation.js';
+import type { SimResult } from './sim-result.js';
+import { invariantOf } from './simulation.js';
 
 const PROGRESS_MS = 2_000;
 

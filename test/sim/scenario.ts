@@ -6,7 +6,8 @@ import { Prng } from '#src/base/prng.js';
 import { type ControlPlan, makeControlPlan } from './control/control-plan.js';
 import { simulateControl } from './control/control-simulation.js';
 import { makePlan, type Plan, PROFILES, type Profile } from './plan.js';
-import { type SimOptions, type SimResult, simulate } from './simulation.js';
+import type { SimResult } from './sim-result.js';
+import { type SimOptions, simulate } from './simulation.js';
 
 export type AnyProfile = Profile | 'control';
 export const ALL_PROFILES: readonly AnyProfile[] = [...PROFILES, 'control'];

@@ -19,19 +19,9 @@ import type { Plan } from './plan.js';
 import type { LogOperation } from './plan-load.js';
 import { SimProducer } from './producer.js';
 import { SimReader } from './reader.js';
+import { resultOf, type SimResult } from './sim-result.js';
 import { type SimGroup, SimNode } from './sim-node.js';
-import { type Counts, Violation, World } from './world.js';
-
-export type SimResult = {
-  readonly seed: number;
-  readonly violation: Error | null;
-  readonly simulatedMs: number;
-  readonly events: number;
-  readonly acked: number;
-  readonly hash: number;
-  readonly faults: Readonly<Counts>;
-  readonly branches: Readonly<Counts>;
-};
+import { Violation, World } from './world.js';
 
 export type SimOptions = { readonly mutant?: SimMutant | undefined; readonly isTraced?: boolean };
 
@@ -44,24 +34,7 @@ const SETTLE_MS = 120_000;
 const LOOK_MS = 180;
 
 export function simulate(plan: Plan, options: SimOptions = {}): SimResult {
-  const simulation = new Simulation(plan, options);
-  let violation: Error | null = null;
-  try {
-    simulation.run();
-  } catch (error) {
-    violation = error instanceof Error ? error : new Error(String(error));
-  }
-  const { world } = simulation;
-  return {
-    seed: plan.seed,
-    violation,
-    simulatedMs: world.nowMs,
-    events: world.events,
-    acked: simulation.acked,
-    hash: world.hash,
-    faults: world.faults,
-    branches: world.branches,
-  };
+  return resultOf(plan.seed, new Simulation(plan, options));
 }
 
 /** The broken invariant; what no checker threw is named after its kind. */

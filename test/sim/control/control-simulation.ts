@@ -7,7 +7,7 @@ import { Prng } from '#src/base/prng.js';
 import { Injector } from '../injector.js';
 import type { SimMutant } from '../mutant.js';
 import { Network } from '../network.js';
-import type { SimResult } from '../simulation.js';
+import { resultOf, type SimResult } from '../sim-result.js';
 import { World } from '../world.js';
 import { rottenSnapshot } from './rotten-snapshot.js';
 import { AdminClients } from './admin-clients.js';
@@ -26,24 +26,7 @@ export type ControlOptions = {
 const LOOK_MS = 180;
 
 export function simulateControl(plan: ControlPlan, options: ControlOptions = {}): SimResult {
-  const simulation = new ControlSimulation(plan, options);
-  let violation: Error | null = null;
-  try {
-    simulation.run();
-  } catch (error) {
-    violation = error instanceof Error ? error : new Error(String(error));
-  }
-  const { world } = simulation;
-  return {
-    seed: plan.seed,
-    violation,
-    simulatedMs: world.nowMs,
-    events: world.events,
-    acked: simulation.acked,
-    hash: world.hash,
-    faults: world.faults,
-    branches: world.branches,
-  };
+  return resultOf(plan.seed, new ControlSimulation(plan, options));
 }
 
 class ControlSimulation {
