@@ -4,11 +4,13 @@ import * as assert from 'uvu/assert';
 import { HTTP_CONSUMER_REQUESTS_MAX, HTTP_CONSUMERS_MAX } from '#src/base/limits.js';
 import { recordChecksum } from '#src/broker/checksum.js';
 import { isGroupRequest, isGroupResponse } from '#src/groups/call-checks.js';
+import type { ClusterImage } from '#src/control/image.js';
+import { LeaderTable } from '#src/control/leader-table.js';
 import type { GroupError } from '#src/groups/group-types.js';
 import { Consumers } from '#src/handlers/http/consumer/consumers.js';
 import type { HttpContext } from '#src/handlers/http/context.js';
 import { Problem } from '#src/handlers/http/problem.js';
-import type { FetchOutcome } from '#src/partition/access.js';
+import type { FetchOutcome, PartitionAccess } from '#src/partition/access.js';
 import { encodeAssignment } from '#src/protocol/consumer-protocol.js';
 import { encodeBatch } from '#src/records/batch.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -25,6 +27,13 @@ const TOPIC = { name: 't', topicId: 'id', partitions: [{ partition: 0, replicas:
 
 type Call = { readonly method: string; readonly request: Record<string, unknown> };
 
+/** Closed after each test, also after one that failed: their heartbeats hold the process. */
+const open: Consumers[] = [];
+
+test.after.each(async () => {
+  await Promise.all(open.splice(0).map((consumers) => consumers.close()));
+});
+
 /** One topic of one partition with three records, and a coordinator that says what it is told. */
 class World {
   nowMs = 0;
@@ -34,38 +43,40 @@ class World {
   readonly calls: Call[] = [];
   readonly context = this.#context();
 
+  consumers(idleMs?: number): Consumers {
+    const made = new Consumers(this.context, idleMs);
+    open.push(made);
+    return made;
+  }
+
   named(method: string): Call[] {
     return this.calls.filter((call) => call.method === method);
   }
 
   #context(): HttpContext {
+    const leaders = new LeaderTable();
+    const led = { leaderId: 1, leaderEpoch: 1, inSync: [1], version: 1 };
+    leaders.merge([{ topicId: TOPIC.topicId, partition: 0, ...led }]);
     const context = {
       nodeId: 1,
       newId: () => `id-${this.calls.length}`,
       clock: { monotonicMs: () => this.nowMs, wallMs: () => 0 },
       checksum: recordChecksum,
       sent: () => {},
-      image: () => ({
-        topics: new Map<string, unknown>([
-          ['t', TOPIC],
-          ['__consumer_offsets', TOPIC],
-        ]),
-      }),
-      leaders: () => ({ get: () => ({ leaderId: 1 }) }),
-      leader: () => ({
-        fetch: (_request: unknown, done: (outcome: FetchOutcome) => void) => done(records()),
-        offsetFor: (_question: unknown, _epoch: number, done: (answer: object) => void) =>
-          done({ error: null, offset: 0, timestampMs: -1, leaderEpoch: 1 }),
-        onAdvance: () => () => {},
-      }),
-      callGroup: (method: string, _groupId: string, request: Record<string, unknown>) => {
+      image: () => {
+        const topics = new Map(['t', '__consumer_offsets'].map((name) => [name, TOPIC]));
+        return { topics } as unknown as ClusterImage;
+      },
+      leaders: () => leaders,
+      leader: () => PARTITION as PartitionAccess,
+      callGroup: (method, _groupId, request) => {
         assert.ok(isGroupRequest(method, request), `${method} ${JSON.stringify(request)}`);
-        this.calls.push({ method, request });
+        this.calls.push({ method, request: { ...request } });
         const response = this.#answer(method);
         assert.ok(isGroupResponse(method, response), method);
-        return Promise.resolve(response);
+        return Promise.resolve(response as never);
       },
-    };
+    } satisfies Partial<HttpContext>;
     return context as unknown as HttpContext;
   }
 
@@ -101,6 +112,14 @@ class World {
   }
 }
 
+/** What a consumer asks of a partition. */
+const PARTITION: Partial<PartitionAccess> = {
+  fetch: (_request, done) => done(records()),
+  offsetFor: (_question, _epoch, done) =>
+    done({ error: null, offset: 0, timestampMs: -1, leaderEpoch: 1 }),
+  onAdvance: () => () => {},
+};
+
 function records(): FetchOutcome {
   const values = ['0', '1', '2'].map((value) => ({ key: null, value: Buffer.from(value) }));
   const bytes = encodeBatch({ records: values }, recordChecksum);
@@ -127,7 +146,7 @@ async function refusal(work: () => unknown): Promise<Problem> {
 
 test('who is not asked for anything is given up, and leaves the group', async () => {
   const world = new World();
-  const consumers = new Consumers(world.context, 1_000);
+  const consumers = world.consumers(1_000);
   const idle = consumers.create({ ...NEW, name: 'idle' });
   const used = consumers.create({ ...NEW, name: 'used' });
   await idle.subscribe(['t']);
@@ -147,12 +166,11 @@ test('who is not asked for anything is given up, and leaves the group', async ()
   consumers.expire();
   assert.is(consumers.size, 1);
   await waiting;
-  await consumers.close();
 });
 
 test('instances, and requests for one of them, are bounded', async () => {
   const world = new World();
-  const consumers = new Consumers(world.context);
+  const consumers = world.consumers();
   for (let i = 0; i < HTTP_CONSUMERS_MAX; i++) consumers.create({ ...NEW, name: `n${i}` });
   const full = await refusal(() => consumers.create({ ...NEW, name: null }));
   assert.equal([full.status, full.code], [503, 'TOO_MANY_CONSUMERS']);
@@ -167,12 +185,11 @@ test('instances, and requests for one of them, are bounded', async () => {
     ends.pop()?.();
   }
   await Promise.all(waiting);
-  await consumers.close();
 });
 
 test('a rebalance commits what the client is done with, and no more', async () => {
   const world = new World();
-  const consumers = new Consumers(world.context);
+  const consumers = world.consumers();
   const consumer = consumers.create({ ...NEW, name: 'a' });
   await consumer.subscribe(['t']);
   await waitFor('an assignment', () => consumer.assignments.length === 1);
@@ -195,7 +212,7 @@ test('a rebalance commits what the client is done with, and no more', async () =
 test('a group that does not take the consumer is said to its client', async () => {
   const world = new World();
   world.joinError = 'INCONSISTENT_GROUP_PROTOCOL';
-  const consumers = new Consumers(world.context);
+  const consumers = world.consumers();
   const consumer = consumers.create({ ...NEW, name: 'a' });
   await consumer.subscribe(['t']);
   const read = (): Promise<string[]> => consumer.records({ waitMs: 0, bytesMax: 1 }, gone);
@@ -203,7 +220,6 @@ test('a group that does not take the consumer is said to its client', async () =
     const found = await read().catch((error: Problem) => error.code);
     return found === 'INCONSISTENT_GROUP_PROTOCOL';
   });
-  await consumers.close();
 });
 
 test('calls of other nodes have their shape', () => {
