@@ -35,7 +35,7 @@ export type ScanResult = {
   readonly damage: Damage | null;
 };
 
-const WINDOW_BYTES = 256 << 10;
+const WINDOW_BYTES_MAX = 256 << 10;
 const MAGIC_AT = 16;
 const MAGIC = 2;
 
@@ -44,21 +44,23 @@ class Window {
   readonly #disk: Disk;
   readonly #file: DiskFile;
   readonly #end: FilePosition;
-  readonly bytes = Buffer.allocUnsafe(WINDOW_BYTES);
+  readonly bytes: Buffer;
   #start = 0;
   #stop = 0;
 
-  constructor(disk: Disk, file: DiskFile, end: FilePosition) {
+  constructor(disk: Disk, file: DiskFile, from: FilePosition, end: FilePosition) {
     this.#disk = disk;
     this.#file = file;
     this.#end = end;
+    this.bytes = Buffer.allocUnsafe(Math.max(0, Math.min(WINDOW_BYTES_MAX, end - from)));
   }
 
   /** Index in `bytes` of a range of the file; false when it does not fit or the file is shorter. */
   has(position: FilePosition, length: number): boolean {
-    if (length > WINDOW_BYTES || position + length > this.#end) return false;
+    const size = this.bytes.length;
+    if (length > size || position + length > this.#end) return false;
     if (position < this.#start || position + length > this.#stop) {
-      const wanted = Math.min(WINDOW_BYTES, this.#end - position);
+      const wanted = Math.min(size, this.#end - position);
       const count = this.#disk.readAt(this.#file, position, this.bytes, 0, wanted);
       this.#start = position;
       this.#stop = position + count;
@@ -79,7 +81,7 @@ class Window {
   checksum(position: FilePosition, length: number): number | null {
     let crc = 0;
     for (let done = 0; done < length; ) {
-      const piece = Math.min(WINDOW_BYTES, length - done);
+      const piece = Math.min(this.bytes.length, length - done);
       if (!this.has(position + done, piece)) return null;
       crc = crc32c(this.bytes, this.indexOf(position + done), piece, crc);
       done += piece;
@@ -100,7 +102,7 @@ export function scanBatches(
   checksumsFrom: Offset,
   judge: JudgeBatch,
 ): ScanResult {
-  const window = new Window(disk, file, end);
+  const window = new Window(disk, file, from, end);
   const header = emptyHeader();
   let position = from;
   while (position < end) {
@@ -123,7 +125,7 @@ export function findSoundBatch(
   end: FilePosition,
   minOffset: Offset,
 ): FilePosition | null {
-  const window = new Window(disk, file, end);
+  const window = new Window(disk, file, position, end);
   const header = emptyHeader();
   let at = position + 1;
   while (at + BATCH_HEADER_BYTES <= end && window.has(at, BATCH_HEADER_BYTES)) {
@@ -161,7 +163,7 @@ function lookAt(
 
 function isAllZero(window: Window, position: FilePosition, end: FilePosition): boolean {
   for (let at = position; at < end; ) {
-    const length = Math.min(WINDOW_BYTES, end - at);
+    const length = Math.min(window.bytes.length, end - at);
     if (!window.has(at, length)) return false;
     const start = window.indexOf(at);
     for (let i = start; i < start + length; i++) if (window.bytes[i] !== 0) return false;

@@ -16,10 +16,15 @@ export function quorumPosition(positions: readonly Position[]): Position {
   return at;
 }
 
-/** The largest number that a majority has reached, given one number a voter. */
+/** The largest number that a majority has reached, given one number a voter; each turn asks. */
 export function quorumNumber(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => b - a);
-  const at = sorted[majorityOf(sorted.length) - 1];
-  assert(at !== undefined, 'a majority is one of the voters');
-  return at;
+  const majority = majorityOf(numbers.length);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const number of numbers) {
+    if (number <= largest) continue;
+    let reached = 0;
+    for (const other of numbers) if (other >= number) reached += 1;
+    if (reached >= majority) largest = number;
+  }
+  return largest;
 }

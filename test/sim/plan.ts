@@ -29,6 +29,7 @@ export type LogKnobs = {
   readonly retentionMs: number;
   readonly retentionCheckMs: number;
   readonly walBytes: number;
+  readonly scrubIntervalMs: number;
 };
 
 export type ClientKnobs = {
@@ -42,6 +43,8 @@ export type ClientKnobs = {
   /** The broker answers TIMED_OUT after this long. */
   readonly timeoutMs: number;
   readonly retryMs: number;
+  /** Each failure doubles the pause up to this much. */
+  readonly retryMsMax: number;
 };
 
 export type Plan = {
@@ -70,7 +73,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
   const profile = wanted ?? drawn;
   const nodes = random.chance(0.75) ? 3 : 5;
   const groups = profile !== 'sparse' && random.chance(0.25) ? 2 : 1;
-  const log = makeLog(random);
+  const log = makeLog(random, profile);
   const faultsUntilMs = durationOf(random, profile);
   const producers = random.int(1, 4);
   const shape = { nodes, groups, profile, faultsUntilMs, producers };
@@ -85,7 +88,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     raft: makeKnobs(random, profile),
     log,
     network: makeNetwork(random, profile),
-    clients: makeClients(random, producers),
+    clients: makeClients(random, profile, producers),
     coordinator,
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
@@ -137,7 +140,7 @@ function makeKnobs(random: Prng, profile: Profile): RaftKnobs {
   };
 }
 
-function makeLog(random: Prng): LogKnobs {
+function makeLog(random: Prng, profile: Profile): LogKnobs {
   const segmentBytes = random.pick([1024, 1024, 4096, 1 << 20]);
   const isRetained = random.chance(0.3);
   return {
@@ -148,6 +151,8 @@ function makeLog(random: Prng): LogKnobs {
     retentionMs: isRetained && random.chance(0.3) ? 3_000 : -1,
     retentionCheckMs: random.pick([200, 1_500]),
     walBytes: random.pick([4096, 4096, 16_384, 131_072]),
+    // Several passes fit into any plan.
+    scrubIntervalMs: profile === 'sparse' ? 30_000 : 5_000,
   };
 }
 
@@ -163,8 +168,8 @@ function makeNetwork(random: Prng, profile: Profile): NetworkKnobs {
   };
 }
 
-function makeClients(random: Prng, producers: number): ClientKnobs {
-  return {
+function makeClients(random: Prng, profile: Profile, producers: number): ClientKnobs {
+  const knobs = {
     producers,
     inFlightMax: random.pick([1, 5, 5]),
     delayMsMax: random.pick([0.5, 5, 60]),
@@ -173,4 +178,6 @@ function makeClients(random: Prng, producers: number): ClientKnobs {
     timeoutMs: random.pick([150, 1_000, 10_000]),
     retryMs: random.pick([20, 50, 150]),
   };
+  // Where an outage lasts for minutes they wait longer and longer, as Kafka's clients do.
+  return { ...knobs, retryMsMax: profile === 'sparse' ? 1_000 : knobs.retryMs };
 }

@@ -59,6 +59,7 @@ export class SimProducer {
   #pending: Pending[] = [];
   /** After a failure nothing leaves before this. */
   #backoffUntilMs = 0;
+  #failures = 0;
   #isPumpDue = false;
   #isWatched = false;
   readonly #arrivals: number[] = [];
@@ -207,12 +208,14 @@ export class SimProducer {
       world.branch('produce-acked');
       this.acked++;
       this.#isKnown = true;
+      this.#failures = 0;
       this.#pending.splice(index, 1);
       return this.#pump();
     }
     world.branch(`produce-${outcome?.error ?? 'disconnected'}`);
     if (outcome !== null) this.#judgeRefusal(pending, outcome);
-    this.#backoffUntilMs = world.nowMs + this.#o.knobs.retryMs;
+    const { retryMs, retryMsMax } = this.#o.knobs;
+    this.#backoffUntilMs = world.nowMs + Math.min(retryMsMax, retryMs * 2 ** this.#failures++);
     this.#pump();
   }
 

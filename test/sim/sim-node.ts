@@ -53,8 +53,6 @@ export type SimNodeOptions = {
 };
 
 const TICK_MS = 50;
-/** Several passes fit into a busy plan. */
-const SCRUB_INTERVAL_MS = 5_000;
 const DIRECTORY = '/data';
 const OPEN_AGAIN_MS = 1_000;
 
@@ -167,7 +165,7 @@ export class SimNode implements Station {
       freeBytesMin: 1,
       producerExpirationMs: Number.MAX_SAFE_INTEGER,
       retentionCheckMs: plan.log.retentionCheckMs,
-      scrubIntervalMs: SCRUB_INTERVAL_MS,
+      scrubIntervalMs: plan.log.scrubIntervalMs,
       onLeadership: (partition) => this.coordinators?.leadershipChanged(partition),
       onDamaged: (group, from) => this.#reopen(group, from),
       wantTurn: nothing,
