@@ -18,7 +18,12 @@ type Death = {
   readonly generation: number;
   readonly owned: number;
   readonly atMs: number;
+  /** What the group had heard by then. */
+  readonly heard: Heard;
 };
+
+/** Questions of the members and what came of them: says how alive a group was that took long. */
+type Heard = { asked: number; joined: number; assigned: number; confirmed: number };
 
 type Group = {
   readonly name: string;
@@ -30,6 +35,7 @@ type Group = {
   readonly owners: Map<string, string>;
   readonly reads: Map<string, Coverage>;
   deaths: Death[];
+  readonly heard: Heard;
 };
 
 /** What was over when the operation began. */
@@ -46,6 +52,7 @@ export class Groups {
 
   asked({ op, group: name }: EventOf<'group-asked'>): void {
     const group = this.#groupOf(name);
+    group.heard.asked += 1;
     this.#open.begin(op, { group, joined: group.joined, assigned: group.assigned });
   }
 
@@ -55,6 +62,7 @@ export class Groups {
 
   joined({ op, generation, leader }: EventOf<'joined'>): void {
     const { group, joined } = this.#open.end(op);
+    group.heard.joined += 1;
     if (generation < joined) {
       this.#report('G2', `${group.name}: generation ${generation} after ${joined}`);
     }
@@ -70,6 +78,7 @@ export class Groups {
   assigned(event: EventOf<'assigned'>): void {
     const { generation, member, partitions, atMs } = event;
     const { group, assigned } = this.#open.end(event.op);
+    group.heard.assigned += 1;
     this.#checkCurrent(group, generation, assigned, `${member} was given its partitions`);
     for (const partition of partitions) {
       const name = `${generation} ${partition}`;
@@ -85,16 +94,17 @@ export class Groups {
 
   confirmed({ op, generation, member }: EventOf<'confirmed'>): void {
     const { group, assigned } = this.#open.end(op);
+    group.heard.confirmed += 1;
     this.#checkCurrent(group, generation, assigned, `${member} was confirmed`);
   }
 
   died({ group: name, member, atMs }: EventOf<'died'>): void {
     const group = this.#groupOf(name);
-    const { assigned: generation, owners } = group;
+    const { assigned: generation, owners, heard } = group;
     const isOwned = ([place, owner]: [string, string]): boolean =>
       owner === member && place.startsWith(`${generation} `);
     const owned = [...owners].filter(isOwned).length;
-    group.deaths.push({ member, generation, owned, atMs });
+    group.deaths.push({ member, generation, owned, atMs, heard: { ...heard } });
   }
 
   read({ group, partition, from, to }: EventOf<'group-read'>): void {
@@ -124,8 +134,8 @@ export class Groups {
 
   /** The run ended at `endMs`. */
   judge(endMs: number): void {
-    for (const { name, deaths } of this.#groups.values()) {
-      for (const death of deaths) this.#checkDeath(name, death, endMs);
+    for (const group of this.#groups.values()) {
+      for (const death of group.deaths) this.#checkDeath(group, death, endMs);
     }
   }
 
@@ -139,19 +149,25 @@ export class Groups {
     const isOver = (death: Death): boolean =>
       death.member !== heir && generation > death.generation;
     for (const death of group.deaths.filter(isOver)) {
-      this.#checkDeath(group.name, death, atMs);
+      this.#checkDeath(group, death, atMs);
     }
     group.deaths = group.deaths.filter((death) => !isOver(death));
   }
 
-  #checkDeath(group: string, { member, generation, owned, atMs }: Death, heirAtMs: number): void {
+  #checkDeath({ name, heard }: Group, death: Death, heirAtMs: number): void {
+    const { member, generation, owned, atMs, heard: before } = death;
     const ms = heirAtMs - atMs;
     if (ms <= ORPHAN_MS_MAX) return;
-    const what = `${owned} partitions of generation ${generation}`;
-    const when = `died ${Math.round(atMs / 1_000)} s into the process`;
+    const since = (kind: keyof Heard): string => `${heard[kind] - before[kind]} ${kind}`;
     this.#report(
       'G6',
-      `${group}: ${Math.round(ms)} ms without an heir of ${member}, ${what}, ${when}`,
+      [
+        `${name}: ${Math.round(ms)} ms without an heir of ${member}`,
+        `${owned} partitions of generation ${generation}`,
+        `died ${Math.round(atMs / 1_000)} s into the process`,
+        `since then ${since('asked')}, ${since('joined')}, ${since('assigned')}`,
+        since('confirmed'),
+      ].join(', '),
     );
   }
 
@@ -166,6 +182,7 @@ export class Groups {
       owners: new Map(),
       reads: new Map(),
       deaths: [],
+      heard: { asked: 0, joined: 0, assigned: 0, confirmed: 0 },
     };
     this.#groups.set(name, group);
     return group;
