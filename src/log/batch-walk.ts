@@ -19,7 +19,7 @@ import type { Boundary } from './segment-home.js';
 /** Called with a header that is only valid during the call; false ends the walk. */
 export type VisitBatch = (header: BatchHeader, filePosition: FilePosition) => boolean;
 
-const FIRST_READ_BYTES = 4 << 10;
+const FIRST_READ_BYTES_MAX = 4 << 10;
 const READ_BYTES_MAX = 256 << 10;
 
 /**
@@ -34,7 +34,9 @@ export function walkBatches(
   visit: VisitBatch,
 ): FilePosition {
   const header = emptyHeader();
-  let buffer = Buffer.allocUnsafe(FIRST_READ_BYTES);
+  let buffer = Buffer.allocUnsafe(
+    Math.max(BATCH_HEADER_BYTES, Math.min(FIRST_READ_BYTES_MAX, end.filePosition - from)),
+  );
   let bufferStart = from;
   let bufferEnd = from;
   let position = from;

@@ -186,7 +186,7 @@ export class MemoryDisk implements Disk {
   readFd(fd: number, position: number, length: number): Buffer {
     const open = this.#open.get(fd);
     if (open === undefined) throw errnoError('EBADF', `fd ${fd}`);
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.allocUnsafe(length);
     const count = this.readAt({ fd, path: open.path }, position, bytes, 0, length);
     return bytes.subarray(0, count);
   }

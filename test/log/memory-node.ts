@@ -42,6 +42,7 @@ export type DirectoryNode = {
 export type Node = FileNode | DirectoryNode;
 
 const PAGE = 4096;
+const IMAGE_BYTES_MIN = 256;
 
 /** Loses power below a directory; returns the bytes of the files that are left. */
 export function crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng): number {
@@ -96,7 +97,7 @@ export function dropOps(node: FileNode, upTo: number, each: (op: FileOp) => void
 export function applyOp(image: Image, op: FileOp): void {
   const end = op.kind === 'truncate' ? op.length : op.position + op.bytes.length;
   if (end > image.bytes.length) {
-    const grown = Buffer.alloc(Math.max(end, image.bytes.length * 2, PAGE));
+    const grown = Buffer.alloc(Math.max(end, image.bytes.length * 2, IMAGE_BYTES_MIN));
     image.bytes.copy(grown, 0, 0, image.size);
     image.bytes = grown;
   }
