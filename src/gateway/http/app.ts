@@ -11,6 +11,7 @@ import { HTTP_BODY_BYTES_MAX } from '../../base/limits.js';
 import type { HttpContext } from '../../handlers/http/context.js';
 import { Problem } from '../../handlers/http/problem.js';
 import type { Logger } from '../../observability/logger.js';
+import { AllowedMethods } from './allowed-methods.js';
 import type { HttpApp } from './http-door.js';
 import { lazyValidator } from './checked.js';
 import { describeRoutes } from './openapi.js';
@@ -52,10 +53,14 @@ export async function makeApp(context: HttpContext, logger: Logger): Promise<Htt
     await swallow(raw);
     return sendError(reply, error, logger);
   });
+  const allowed = new AllowedMethods(app);
   app.setNotFoundHandler(({ method, url }, reply) => {
     const shown = url.length > 200 ? `${url.slice(0, 200)}…` : url;
     const text = `there is no ${method} ${shown}: GET /openapi.json lists the routes`;
-    return sendProblem(reply, new Problem(404, 'NO_SUCH_ROUTE', text));
+    const methods = allowed.of(url.split('?', 1)[0] ?? url);
+    if (methods.length === 0) return sendProblem(reply, new Problem(404, 'NO_SUCH_ROUTE', text));
+    reply.header('allow', methods.join(', '));
+    return sendProblem(reply, new Problem(405, 'METHOD_NOT_ALLOWED', text));
   });
   await addRoutes(app, context, logger);
   await app.ready();

@@ -44,10 +44,14 @@ const problem = {
 };
 const restError = {
   description: 'A problem.',
-  content: content(
-    ['application/json', 'application/vnd.kafka.v2+json', 'application/vnd.kafka.json.v2+json'],
-    'RestError',
-  ),
+  content: {
+    ...content(
+      ['application/json', 'application/vnd.kafka.v2+json', 'application/vnd.kafka.json.v2+json'],
+      'RestError',
+    ),
+    // To who asked in none of these shapes.
+    ...problem.content,
+  },
 };
 
 function content(types: readonly string[], schemaId: string) {

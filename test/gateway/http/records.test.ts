@@ -136,6 +136,14 @@ test('what is wrong is named, with a code and a way out', async () => {
     assert.is(answer.json['code'], code, path);
     assert.match(String(answer.json['detail']), detail, path);
   }
+  for (const [path, allow] of [
+    ['/topics?x=1', 'GET, HEAD, POST'],
+    ['/topics/orders/records', 'POST'],
+    ['/v3/clusters', 'GET, HEAD'],
+  ] as const) {
+    const answer = await ask(2, path, { method: 'PUT' });
+    assert.equal([answer.status, answer.headers.get('allow')], [405, allow]);
+  }
   const range = await ask(1, '/topics/orders/partitions/0/records?offset=999');
   assert.is(range.json['logStartOffset'], 0);
   const bad = await post(

@@ -32,9 +32,9 @@ const Topic = Type.Object({
 const NewTopic = Type.Object(
   {
     name: Type.String(),
-    partitions: Type.Optional(Type.Integer({ description: 'default: num.partitions' })),
+    partitions: Type.Optional(Type.Integer({ minimum: 1, description: 'default: num.partitions' })),
     replicationFactor: Type.Optional(
-      Type.Integer({ description: 'default: default.replication.factor' }),
+      Type.Integer({ minimum: 1, description: 'default: default.replication.factor' }),
     ),
     configs: Type.Optional(Configs),
   },
