@@ -207,6 +207,23 @@ function defineTools(): void {
     .option('--rounds <count>', 'faults', wholeNumber('--rounds', 1, 50), 4)
     .addOption(new Option('--break-promise').hideHelp())
     .action(action(async (output, options) => (await import('./demo.js')).demo(output, options)));
+  program
+    .command('bench')
+    .description('load a running cluster and say how fast it is')
+    .command('http [topic]')
+    .description('write by HTTP with autocannon, to a topic of its own or to the one named')
+    .option('--url <http://host:port,…>', 'doors to write through instead of all of --data')
+    .option('--connections <count>', 'connections', wholeNumber('--connections', 1, 10_000), 100)
+    .option('--pipelining <count>', 'requests ahead', wholeNumber('--pipelining', 1, 1_000), 1)
+    .option('--seconds <count>', 'how long', wholeNumber('--seconds', 1, 86_400), 10)
+    .option('--size <bytes>', "of a record's value", wholeNumber('--size', 1, 1_000_000), 200)
+    .option('--records <count>', 'records a request', wholeNumber('--records', 1, 10_000), 1)
+    .option('--rate <count>', 'requests a second, all together', wholeNumber('--rate', 1))
+    .action(
+      action(async (output, options, [topic]) =>
+        (await import('./bench-http.js')).benchHttp(output, topic, options),
+      ),
+    );
   command('version', 'of lograft and of Node').action(
     action(async (output) => (await import('./version.js')).version(output)),
   );
