@@ -58,7 +58,7 @@ export type MemberOperation = {
 export type GroupShape = { readonly profile: Profile; readonly faultsUntilMs: number };
 
 /** One plan in so many has groups: they cost most where an hour is to be cheap. */
-const GROUPS_EVERY: Readonly<Record<Profile, number>> = { sparse: 6, busy: 6, harsh: 3 };
+const GROUPS_EVERY: Readonly<Record<Profile, number>> = { sparse: 6, busy: 12, harsh: 3 };
 const MEMBERS_MAX = 4;
 
 /** Null when this plan has no groups. */
