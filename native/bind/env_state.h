@@ -16,6 +16,8 @@
 #include <memory>
 #include <vector>
 
+#include "../core/write_watch.h"
+
 namespace lograft::bind {
 
 class EnvState;
@@ -53,7 +55,7 @@ struct FileCounters {
   uint64_t sync_calls = 0;
 };
 constexpr size_t kFileCounterCount = 8;
-constexpr size_t kSyncCounterCount = 6;
+constexpr size_t kSyncCounterCount = 7;
 // Requests that may wait for one sync thread: the length of its array of results.
 constexpr size_t kSyncQueueMax = 16 * 1024;
 
@@ -84,6 +86,7 @@ class EnvState {
   void Call(const Napi::FunctionReference& function, std::initializer_list<napi_value> arguments);
 
   FileCounters file_counters;
+  WriteWatch write_watch;
   double* batch_fields = nullptr;
   Napi::Reference<Napi::Value> batch_fields_owner;
 

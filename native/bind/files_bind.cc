@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
+#include "../core/write_watch.h"
 #include "../platform/platform.h"
 #include "args.h"
 #include "env_state.h"
@@ -15,21 +15,17 @@
 namespace lograft::bind {
 namespace {
 
-// The kernel throttles writers of dirty pages; a write this slow is a sign of it.
-constexpr uint64_t kSlowWriteMicros = 2000;
-
-uint64_t NowMicros() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
-void CountWrite(EnvState* state, size_t bytes, uint64_t micros) {
+// True when the system made this write wait.
+bool CountWrite(EnvState* state, size_t bytes) {
+  const bool has_waited = state->write_watch.End();
+  const uint64_t micros = state->write_watch.micros();
   FileCounters& counters = state->file_counters;
   counters.write_calls++;
   counters.write_bytes += bytes;
   counters.last_write_micros = micros;
   counters.slowest_write_micros = std::max(counters.slowest_write_micros, micros);
   if (micros > kSlowWriteMicros) counters.slow_writes++;
+  return has_waited;
 }
 
 Napi::Value WriteAtCall(const Napi::CallbackInfo& info) {
@@ -38,12 +34,13 @@ Napi::Value WriteAtCall(const Napi::CallbackInfo& info) {
   const int64_t position = args.Integer(1);
   const Bytes bytes = args.Range(2);
   if (!args.ok()) return info.Env().Undefined();
-  const uint64_t begun = NowMicros();
+  EnvState* state = EnvState::Of(info.Env());
+  state->write_watch.Begin();
   const int error =
       platform::WriteAll(fd, bytes.data, bytes.length, static_cast<uint64_t>(position));
-  CountWrite(EnvState::Of(info.Env()), bytes.length, NowMicros() - begun);
+  const bool has_waited = CountWrite(state, bytes.length);
   if (error != 0) ThrowErrno(info.Env(), error, "write");
-  return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), has_waited);
 }
 
 Napi::Value WriteListAtCall(const Napi::CallbackInfo& info) {
@@ -65,10 +62,11 @@ Napi::Value WriteListAtCall(const Napi::CallbackInfo& info) {
     total += view.length;
   }
   if (!args.ok()) return info.Env().Undefined();
-  const uint64_t begun = NowMicros();
+  EnvState* state = EnvState::Of(info.Env());
+  state->write_watch.Begin();
   const int error =
       platform::WriteAllParts(fd, parts.data(), parts.size(), static_cast<uint64_t>(position));
-  CountWrite(EnvState::Of(info.Env()), total, NowMicros() - begun);
+  CountWrite(state, total);
   if (error != 0) ThrowErrno(info.Env(), error, "write");
   return Napi::Number::New(info.Env(), static_cast<double>(total));
 }

@@ -18,7 +18,7 @@ class SyncThread final : public Resource {
   SyncThread(EnvState* owner, int32_t* results)
       : Resource(owner, Kind::kSyncThread),
         results_(results),
-        queue_(&platform::SyncData, &SyncThread::Notify, this) {}
+        queue_(&platform::SyncData, &platform::WriteAll, &SyncThread::Notify, this) {}
 
   // Returns an errno value; after a failure only Abandon may follow.
   int Start(Napi::Value results, Napi::Function on_group) {
@@ -32,8 +32,22 @@ class SyncThread final : public Resource {
   }
 
   void Push(int fd) {
-    if (waiting_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
+    AddWaiting();
     queue_.Push(fd);
+  }
+
+  // Copies the bytes: the thread may be at work on them when this environment has ended.
+  void PushWrite(int fd, uint64_t position, const Bytes& bytes) {
+    AddWaiting();
+    queue_.PushWrite(fd, position, {bytes.data, bytes.data + bytes.length});
+  }
+
+  // Blocks until nothing is under way; returns how many results it left in the shared array.
+  size_t AwaitIdle() {
+    queue_.AwaitIdle();
+    const size_t count = queue_.TakeResults(results_, kSyncQueueMax);
+    TakeWaiting(count);
+    return count;
   }
 
   // Ends after all requests; `on_closed` runs after the last completion.
@@ -77,11 +91,19 @@ class SyncThread final : public Resource {
     uv_close(reinterpret_cast<uv_handle_t*>(&async_), &SyncThread::OnHandleClosed);
   }
 
-  void Deliver(size_t count) {
+  void AddWaiting() {
+    if (waiting_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
+  }
+
+  void TakeWaiting(size_t count) {
     waiting_ -= count;
-    if (waiting_ == 0 && on_closed_.IsEmpty() && !owner_->is_ending()) {
+    if (count > 0 && waiting_ == 0 && on_closed_.IsEmpty() && !owner_->is_ending()) {
       uv_unref(reinterpret_cast<uv_handle_t*>(&async_));
     }
+  }
+
+  void Deliver(size_t count) {
+    TakeWaiting(count);
     Napi::HandleScope scope(owner_->env());
     owner_->Call(on_group_, {Napi::Number::New(owner_->env(), static_cast<double>(count))});
   }
@@ -137,6 +159,26 @@ Napi::Value Push(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value Write(const Napi::CallbackInfo& info) {
+  Args args(info);
+  SyncThread* thread = Find(&args);
+  const int32_t fd = args.Int32(1);
+  const int64_t position = args.Integer(2);
+  const Bytes bytes = args.Range(3);
+  if (args.ok() && thread != nullptr) {
+    thread->PushWrite(fd, static_cast<uint64_t>(position), bytes);
+  }
+  return info.Env().Undefined();
+}
+
+// Blocks while the thread works.
+Napi::Value AwaitIdle(const Napi::CallbackInfo& info) {
+  Args args(info);
+  SyncThread* thread = Find(&args);
+  if (!args.ok() || thread == nullptr) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(thread->AwaitIdle()));
+}
+
 Napi::Value Counters(const Napi::CallbackInfo& info) {
   Args args(info);
   SyncThread* thread = Find(&args);
@@ -149,6 +191,7 @@ Napi::Value Counters(const Napi::CallbackInfo& info) {
   into[3] = static_cast<double>(counters.errors);
   into[4] = static_cast<double>(counters.slowest_group_micros);
   into[5] = static_cast<double>(counters.last_group_micros);
+  into[6] = static_cast<double>(counters.stalled_writes);
   return info.Env().Undefined();
 }
 
@@ -165,6 +208,8 @@ Napi::Value Close(const Napi::CallbackInfo& info) {
 void RegisterSync(Napi::Env env, Napi::Object exports) {
   Export<Open>(env, exports, "syncThreadOpen");
   Export<Push>(env, exports, "syncThreadPush");
+  Export<Write>(env, exports, "syncThreadWrite");
+  Export<AwaitIdle>(env, exports, "syncThreadAwaitIdle");
   Export<Counters>(env, exports, "syncThreadCounters");
   Export<Close>(env, exports, "syncThreadClose");
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 namespace lograft {
 namespace {
@@ -28,13 +29,24 @@ int SyncQueue::Start() {
   return error;
 }
 
-void SyncQueue::Push(int fd) {
+void SyncQueue::Push(int fd) { PushRequest({fd, false, 0, {}}); }
+
+void SyncQueue::PushWrite(int fd, uint64_t position, std::vector<uint8_t> bytes) {
+  PushRequest({fd, true, position, std::move(bytes)});
+}
+
+void SyncQueue::PushRequest(Request request) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    waiting_.push_back(fd);
+    waiting_.push_back(std::move(request));
     counters_.requests++;
   }
   changed_.notify_one();
+}
+
+void SyncQueue::AwaitIdle() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  idle_.wait(lock, [this] { return (waiting_.empty() && !is_working_) || has_ended_; });
 }
 
 size_t SyncQueue::TakeResults(int32_t* results, size_t max) {
@@ -84,7 +96,7 @@ void* SyncQueue::ThreadMain(void* self) {
 
 // Sync thread.
 void SyncQueue::Run() {
-  std::vector<int> group;
+  std::vector<Request> group;
   std::vector<int32_t> results;
   for (;;) {
     {
@@ -92,9 +104,10 @@ void SyncQueue::Run() {
       changed_.wait(lock, [this] { return !waiting_.empty() || is_finishing_; });
       if (waiting_.empty() || is_discarding_) break;
       group.swap(waiting_);
+      is_working_ = true;
     }
     const uint64_t begun = MonotonicMicros();
-    SyncGroup(group, &results);
+    WorkOff(group, &results);
     const uint64_t micros = MonotonicMicros() - begun;
     {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -103,7 +116,9 @@ void SyncQueue::Run() {
       counters_.groups++;
       counters_.last_group_micros = micros;
       counters_.slowest_group_micros = std::max(counters_.slowest_group_micros, micros);
+      is_working_ = false;
     }
+    idle_.notify_all();
     group.clear();
     results.clear();
     notify_(context_);
@@ -112,6 +127,7 @@ void SyncQueue::Run() {
     std::lock_guard<std::mutex> lock(mutex_);
     has_ended_ = true;
   }
+  idle_.notify_all();
   notify_(context_);
 }
 
@@ -121,27 +137,57 @@ bool SyncQueue::IsDiscarding() const {
   return is_discarding_;
 }
 
-// Sync thread.
-void SyncQueue::SyncGroup(const std::vector<int>& group, std::vector<int32_t>* results) {
-  std::vector<int> files = group;
+// Sync thread. Writes first: a sync of the same group covers them.
+void SyncQueue::WorkOff(const std::vector<Request>& group, std::vector<int32_t>* results) {
+  results->assign(group.size(), 0);
+  std::vector<int> files;
+  for (size_t i = 0; i < group.size(); i++) {
+    if (group[i].is_write) {
+      (*results)[i] = Write(group[i]);
+    } else {
+      files.push_back(group[i].fd);
+    }
+  }
+  if (files.empty()) return;
   std::sort(files.begin(), files.end());
   files.erase(std::unique(files.begin(), files.end()), files.end());
   std::vector<int32_t> outcomes;
-  outcomes.reserve(files.size());
+  SyncFiles(files, &outcomes, group.size());
+  for (size_t i = 0; i < group.size(); i++) {
+    if (group[i].is_write) continue;
+    const auto at = std::lower_bound(files.begin(), files.end(), group[i].fd) - files.begin();
+    (*results)[i] = outcomes[static_cast<size_t>(at)];
+  }
+}
+
+// Sync thread.
+int32_t SyncQueue::Write(const Request& request) {
+  if (IsDiscarding()) return ECANCELED;
+  watch_.Begin();
+  const int32_t outcome =
+      write_(request.fd, request.bytes.data(), request.bytes.size(), request.position);
+  if (watch_.End()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    counters_.stalled_writes++;
+  }
+  return outcome;
+}
+
+// Sync thread. `group_size` is that of the whole group, which the failures are known after.
+void SyncQueue::SyncFiles(const std::vector<int>& files, std::vector<int32_t>* outcomes,
+                          size_t group_size) {
+  outcomes->reserve(files.size());
   uint64_t errors = 0;
   for (const int fd : files) {
     const int32_t outcome = IsDiscarding() ? ECANCELED : Sync(fd);
     if (outcome != 0) errors++;
-    outcomes.push_back(outcome);
-  }
-  for (const int fd : group) {
-    const auto at = std::lower_bound(files.begin(), files.end(), fd) - files.begin();
-    results->push_back(outcomes[static_cast<size_t>(at)]);
+    outcomes->push_back(outcome);
   }
   std::lock_guard<std::mutex> lock(mutex_);
   for (size_t i = 0; i < files.size(); i++) {
-    if (outcomes[i] == 0 || outcomes[i] == ECANCELED) continue;
-    failures_.push_back({files[i], outcomes[i], UINT64_MAX, group_first_ - 1 + group.size()});
+    const int32_t outcome = (*outcomes)[i];
+    if (outcome == 0 || outcome == ECANCELED) continue;
+    failures_.push_back({files[i], outcome, UINT64_MAX, group_first_ - 1 + group_size});
   }
   counters_.syncs += files.size();
   counters_.errors += errors;

@@ -29,6 +29,8 @@ int WithFlags(int fd) {
 
 const bool kHasSendfile = false;
 
+int64_t VoluntarySwitches() { return -1; }
+
 int SyncData(int fd) {
   int done;
   do {

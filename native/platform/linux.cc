@@ -2,6 +2,7 @@
 #if defined(__linux__)
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -52,6 +53,11 @@ uint64_t UniqueMountId(const std::string& path) {
   uint32_t mask;
   std::memcpy(&mask, statx_words, sizeof mask);
   return (mask & kMountIdUnique) != 0 ? statx_words[kMountIdWord] : 0;
+}
+
+int64_t VoluntarySwitches() {
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;
 }
 
 int OpenSocket(int family) {

@@ -67,6 +67,10 @@ ssize_t SendFile(int socket, int file, uint64_t position, size_t length);
 
 extern const bool kHasSendfile;
 
+// How often the calling thread gave its processor away because it had to wait for something; -1
+// where the system does not say.
+int64_t VoluntarySwitches();
+
 // How many descriptors this process may have; INT_MAX when there is no limit.
 int DescriptorsMax();
 

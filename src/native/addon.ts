@@ -30,7 +30,13 @@ export type NativeAddon = {
   stampBatch(bytes: Uint8Array, start: number, baseOffset: number, leaderEpoch: number): void;
   stampAppendTime(bytes: Uint8Array, start: number, wallMs: number): void;
 
-  writeAt(fd: number, filePosition: number, bytes: Uint8Array, start: number, length: number): void;
+  writeAt(
+    fd: number,
+    filePosition: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): boolean;
   writeListAt(fd: number, filePosition: number, views: readonly Uint8Array[]): number;
   readAt(
     fd: number,
@@ -50,6 +56,15 @@ export type NativeAddon = {
 
   syncThreadOpen(results: Int32Array, onGroup: (count: number) => void): NativeHandle;
   syncThreadPush(handle: NativeHandle, fd: number): void;
+  syncThreadWrite(
+    handle: NativeHandle,
+    fd: number,
+    filePosition: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void;
+  syncThreadAwaitIdle(handle: NativeHandle): number;
   syncThreadCounters(handle: NativeHandle, into: Float64Array): void;
   syncThreadClose(handle: NativeHandle, onClosed: () => void): void;
 

@@ -17,7 +17,7 @@ export const NATIVE_CONSTANTS = Object.freeze({
   CLOSE_REASON_COUNT: 9,
   SOCKET_COUNTER_COUNT: 18,
   FILE_COUNTER_COUNT: 8,
-  SYNC_COUNTER_COUNT: 6,
+  SYNC_COUNTER_COUNT: 7,
   /** From this size on a file range leaves by sendfile rather than through memory. */
   SENDFILE_BYTES_MIN: 65_536,
 });

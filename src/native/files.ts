@@ -21,15 +21,18 @@ export type FileCounters = {
   syncCalls: number;
 };
 
-/** Writes all of `bytes[start, start + length)` at `filePosition` or throws. */
+/**
+ * Writes all of `bytes[start, start + length)` at `filePosition` or throws. True when the system
+ * made it wait for long, and not for the first time lately: it throttles who writes too much.
+ */
 export function writeAt(
   fd: number,
   filePosition: FilePosition,
   bytes: Uint8Array,
   start: number,
   length: number,
-): void {
-  native.writeAt(fd, filePosition, bytes, start, length);
+): boolean {
+  return native.writeAt(fd, filePosition, bytes, start, length);
 }
 
 /** Writes all views one behind the other; returns their bytes. */

@@ -2,9 +2,11 @@
  * Group commit. One native thread per instance makes files durable; while it works on one group,
  * the next one gathers, and a file asked for twice in a group is synced once. Completions come back
  * on the owner's loop, in the order asked. An error is handed to every request of its file and is
- * never retried here: after a failed fsync the kernel may have dropped the dirty pages.
+ * never retried here: after a failed fsync the kernel may have dropped the dirty pages. It also
+ * writes, for a loop that must not stand still while the kernel makes a writer wait.
  */
 import { LograftError } from '../base/errors.js';
+import type { FilePosition } from '../base/units.js';
 import { native } from './addon.js';
 import type { NativeHandle } from './addon.js';
 import { NATIVE_CONSTANTS, SYNC_QUEUE_MAX } from './constants.js';
@@ -21,12 +23,18 @@ export type SyncCounters = {
   /** Longest group so far. */
   slowestGroupMicros: number;
   lastGroupMicros: number;
+  /** Writes that the system made wait. */
+  stalledWrites: number;
 };
+
+type Request = { readonly done: SyncDone; readonly syscall: string };
 
 export class SyncThread {
   /** Callbacks in the order asked; `#head` is the next one to complete. */
-  #waiting: (SyncDone | undefined)[] = [];
+  #waiting: (Request | undefined)[] = [];
   #head = 0;
+  /** Results whose callback has not run. */
+  readonly #due: number[] = [];
   readonly #results = new Int32Array(NATIVE_CONSTANTS.SYNC_QUEUE_MAX);
   readonly #handle: NativeHandle;
   readonly #onError: ((error: NodeJS.ErrnoException) => void) | undefined;
@@ -46,12 +54,23 @@ export class SyncThread {
 
   /** `done` runs when all that was written to `fd` before this call is durable. Keep `fd` open. */
   sync(fd: number, done: SyncDone): void {
-    if (this.#closing !== undefined) throw new LograftError('CLOSED', 'the sync thread is closed');
-    if (this.pending >= SYNC_QUEUE_MAX) {
-      throw new LograftError('STORAGE_FAILED', `more than ${SYNC_QUEUE_MAX} syncs are waiting`);
-    }
+    this.#mustTake();
     native.syncThreadPush(this.#handle, fd);
-    this.#waiting.push(done);
+    this.#waiting.push({ done, syscall: 'fdatasync' });
+  }
+
+  /** Writes all of the bytes, of which it makes a copy; writes are carried out in order. */
+  write(fd: number, position: FilePosition, bytes: Uint8Array, done: SyncDone): void {
+    this.#mustTake();
+    native.syncThreadWrite(this.#handle, fd, position, bytes, 0, bytes.length);
+    this.#waiting.push({ done, syscall: 'write' });
+  }
+
+  /** Blocks until all that was asked for is done; callbacks run before it returns. */
+  finish(): void {
+    while (!this.#isClosed && this.pending > 0) {
+      this.#onGroup(native.syncThreadAwaitIdle(this.#handle));
+    }
   }
 
   counters(): SyncCounters {
@@ -65,6 +84,7 @@ export class SyncThread {
       errors: at(3),
       slowestGroupMicros: at(4),
       lastGroupMicros: at(5),
+      stalledWrites: at(6),
     };
   }
 
@@ -79,13 +99,21 @@ export class SyncThread {
     return this.#closing;
   }
 
+  #mustTake(): void {
+    if (this.#closing !== undefined) throw new LograftError('CLOSED', 'the sync thread is closed');
+    if (this.pending < SYNC_QUEUE_MAX) return;
+    throw new LograftError('STORAGE_FAILED', `more than ${SYNC_QUEUE_MAX} syncs are waiting`);
+  }
+
   #onGroup(count: number): void {
-    for (let i = 0; i < count; i++) {
-      const done = this.#waiting[this.#head];
+    for (let i = 0; i < count; i++) this.#due.push(this.#results[i] ?? 0);
+    // A callback may wait for what was asked later: the rest of this group comes first then.
+    while (this.#due.length > 0) {
+      const errno = this.#due.shift() as number;
+      const request = this.#waiting[this.#head];
       this.#waiting[this.#head++] = undefined;
-      const errno = this.#results[i] ?? 0;
       try {
-        this.#complete(done, errno);
+        if (request !== undefined) this.#complete(request, errno);
       } catch (error) {
         reportUncaught(error);
       }
@@ -93,16 +121,16 @@ export class SyncThread {
     this.#forgetCompleted();
   }
 
-  #complete(done: SyncDone | undefined, errno: number): void {
+  #complete({ done, syscall }: Request, errno: number): void {
     if (errno === 0) {
-      done?.(null);
+      done(null);
       return;
     }
-    const error = syncError(errno);
+    const error = threadError(errno, syscall);
     try {
       this.#onError?.(error);
     } finally {
-      done?.(error);
+      done(error);
     }
   }
 
@@ -117,11 +145,11 @@ export class SyncThread {
   }
 }
 
-function syncError(errno: number): NodeJS.ErrnoException {
+function threadError(errno: number, syscall: string): NodeJS.ErrnoException {
   const code = native.errnoName(errno);
-  const error: NodeJS.ErrnoException = new Error(`${code}: fdatasync failed`);
+  const error: NodeJS.ErrnoException = new Error(`${code}: ${syscall} failed`);
   error.code = code;
   error.errno = -errno;
-  error.syscall = 'fdatasync';
+  error.syscall = syscall;
   return error;
 }

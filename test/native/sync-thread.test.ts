@@ -1,8 +1,8 @@
-/** Group commit as TypeScript sees it: order, errors per request, one sync per file, the end. */
+/** Group commit as TypeScript sees it: order, errors, one sync per file, writes, the end. */
 import { LograftError } from '#src/base/errors.js';
 import { writeAt } from '#src/native/files.js';
 import { SyncThread } from '#src/native/sync-thread.js';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -66,6 +66,32 @@ test('a callback may ask again, and an error it throws hides no other', async ()
   process.off('uncaughtException', listen);
   assert.is((uncaught[0] as Error).message, 'planted');
   await thread.close();
+  closeSync(fd);
+});
+
+test('writes are carried out in order, and waited for when it must be', async () => {
+  const path = join(directory, 'written');
+  const fd = openSync(path, 'w');
+  const thread = new SyncThread();
+  const heard: string[] = [];
+  const bytes = Buffer.from('first');
+  thread.write(fd, 0, bytes, () => {
+    heard.push('first');
+    // Waits for what was asked for behind it, too, which is told before this returns.
+    thread.finish();
+    heard.push('finished');
+  });
+  bytes.fill('x');
+  thread.write(fd, 3, Buffer.from('ished'), () => heard.push('second'));
+  thread.write(NOT_OPEN, 0, bytes, (error) => heard.push(`${error?.syscall} ${error?.code}`));
+  thread.finish();
+  assert.equal(heard, ['first', 'second', 'write EBADF', 'finished']);
+  assert.is(readFileSync(path, 'utf8'), 'firished');
+  assert.is(thread.pending, 0);
+  thread.write(fd, 0, Buffer.alloc(0), () => heard.push('nothing'));
+  await waitFor('a write of nothing', () => heard.at(-1) === 'nothing', { everyMs: 1 });
+  await thread.close();
+  thread.finish();
   closeSync(fd);
 });
 
