@@ -39,6 +39,9 @@ export const CLIENT_WAIT_MS_MAX = 300_000;
 /** A sync that takes longer than this is worth a line in the log. */
 export const SLOW_SYNC_MS = 1_000;
 
+/** Bytes that a thread's disk may hold back while its writes are slow; then its loop waits. */
+export const WRITE_BEHIND_BYTES_MAX = 64 << 20;
+
 /** Time a closing broker gives its leaders to move elsewhere. */
 export const SHUTDOWN_TRANSFER_MS = 3_000;
 

@@ -18,7 +18,12 @@ export const RAFT_MUTANTS = [
 ] as const;
 
 /** In the log on disk. */
-export const LOG_MUTANTS = ['truncate-on-any-damage', 'index-not-truncated'] as const;
+export const LOG_MUTANTS = [
+  'truncate-on-any-damage',
+  'index-not-truncated',
+  'sync-overtakes-append',
+  'memory-counts-as-cached',
+] as const;
 
 /** In the partition and its producers. */
 export const PARTITION_MUTANTS = [

@@ -16,8 +16,8 @@ import type { ControlEvents, ControlPlane } from '../control/control-plane.js';
 import { isControlMessage } from '../control/message-check.js';
 import type { MetaProperties } from '../control/meta-properties.js';
 import { HttpDoor } from '../gateway/http/http-door.js';
-import type { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
+import type { WriteBehind } from '../log/write-behind.js';
 import { settleWals } from '../log/wal-shards.js';
 import { type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type ThreadLogger } from '../observability/logger.js';
@@ -43,7 +43,7 @@ import { type NodeState, nodeStatus } from './node-status.js';
 import { ProducerIds } from './producer-ids.js';
 import { Readiness } from './readiness.js';
 import { type ShardPool, startShards } from './shard-pool.js';
-import { meteredDisk } from './sync-meter.js';
+import { meteredDisk, type MeteredDisk } from './sync-meter.js';
 import type {
   ControlCall,
   FactsCall,
@@ -81,7 +81,8 @@ class Broker implements RunningBroker {
   readonly #config: BrokerConfig;
   readonly #directory: NodeDirectory;
   readonly #logger: ThreadLogger;
-  readonly #disk: NodeDisk;
+  readonly #metered: MeteredDisk;
+  readonly #disk: WriteBehind;
   readonly #counters: ShardCounters;
   readonly #loop: LoopMeter;
   readonly #incarnation = randomUuid();
@@ -113,7 +114,8 @@ class Broker implements RunningBroker {
     this.#logger = createLogger({ node: nodeId }, cluster.settings['log.level']);
     this.#counters = new ShardCounters(cluster.settings['metrics.topics.max']);
     this.#loop = new LoopMeter(this.#counters, TICK_MS, systemClock.monotonicMs());
-    this.#disk = meteredDisk(systemClock, this.#counters, this.#logger);
+    this.#metered = meteredDisk(systemClock, this.#counters, this.#logger);
+    this.#disk = this.#metered.disk;
     this.#http = new HttpDoor(cluster.settings['max.connections'], this.#logger);
     this.#meta = takeIdentity(this.#disk, config);
     this.#turn = new TurnLoop({
@@ -195,7 +197,7 @@ class Broker implements RunningBroker {
     this.#links.close();
     this.#sockets.destroy();
     this.#wal.closeCleanly();
-    await this.#disk.shutDown();
+    await this.#metered.shutDown();
     this.#directory.markClean();
     await this.#shards.close();
     this.#directory.release();

@@ -41,7 +41,7 @@ function readBatches(
     from: wanted.from,
   });
   const bytes = Buffer.allocUnsafe(range.length);
-  disk.readAt({ fd: range.fd, path: '' }, range.filePosition, bytes, 0, range.length);
+  disk.readAt(range, range.filePosition, bytes, 0, range.length);
   const batches: MetadataBatch[] = [];
   for (let at = 0; at < bytes.length; ) {
     const header = readBatchHeader(bytes, at);

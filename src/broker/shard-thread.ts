@@ -15,8 +15,8 @@ import { HotDoor } from '../gateway/http/hot/hot-door.js';
 import { KafkaGateway } from '../gateway/kafka/kafka-gateway.js';
 import { GroupHost } from '../groups/group-host.js';
 import type { HandlerContext } from '../handlers/context.js';
-import type { NodeDisk } from '../log/node-disk.js';
 import { Wal } from '../log/wal.js';
+import type { WriteBehind } from '../log/write-behind.js';
 import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
@@ -39,7 +39,7 @@ import { shardHandlerContext } from './shard-context.js';
 import { ReplicaKeeper } from './replica-keeper.js';
 import { ShardView } from './shard-view.js';
 import { shardMetricFacts } from './shard-metrics.js';
-import { meteredDisk } from './sync-meter.js';
+import { meteredDisk, type MeteredDisk } from './sync-meter.js';
 import type {
   FactsCall,
   MainNotices,
@@ -57,7 +57,8 @@ class ShardThread {
   readonly #init: ShardInit;
   readonly #logger: ThreadLogger;
   readonly #main: ThreadLink;
-  readonly #disk: NodeDisk;
+  readonly #metered: MeteredDisk;
+  readonly #disk: WriteBehind;
   readonly #counters: ShardCounters;
   readonly #loop: LoopMeter;
   readonly #others: readonly (ThreadLink | null)[];
@@ -89,7 +90,8 @@ class ShardThread {
     this.#logger = createLogger({ node: nodeId, shard: index }, settings['log.level']);
     this.#counters = new ShardCounters(settings['metrics.topics.max'], init.counters);
     this.#loop = new LoopMeter(this.#counters, TICK_MS, systemClock.monotonicMs());
-    this.#disk = meteredDisk(systemClock, this.#counters, this.#logger);
+    this.#metered = meteredDisk(systemClock, this.#counters, this.#logger);
+    this.#disk = this.#metered.disk;
     this.#main = new ThreadLink(init.main);
     const others = init.shards.map((port) => (port === null ? null : new ThreadLink(port)));
     this.#others = others;
@@ -394,7 +396,7 @@ class ShardThread {
 
   #facts(use: FactsCall): ShardFacts {
     const sockets = this.#sockets.counters();
-    const { syncCount } = this.#disk;
+    const syncCount = this.#metered.syncCount();
     const clients = this.#gateway.connectionCount;
     const counters = { ...sockets, ...fileCounters(), syncCount, clients };
     const strays = this.#init.index === 0 ? this.#local.strays() : [];
@@ -422,7 +424,7 @@ class ShardThread {
     this.#links.close();
     this.#shard.closeAll();
     this.#wal.closeCleanly();
-    await this.#disk.shutDown();
+    await this.#metered.shutDown();
     this.#sockets.destroy();
   }
 }

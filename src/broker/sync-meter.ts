@@ -1,20 +1,41 @@
 /**
- * A disk that counts how long its syncs take, and says so of a slow one: a stall that holds up many
- * files is one line. Any thread that owns a disk.
+ * The disk of a thread: it counts how long its syncs take, and says so of a slow one; a stall that
+ * holds up many files is one line. Slow writes do not hold up the thread. Any thread that owns a
+ * disk.
  */
 import type { Clock } from '../base/clock.js';
 import { SLOW_SYNC_MS } from '../base/limits.js';
 import { NodeDisk } from '../log/node-disk.js';
+import { WriteBehind } from '../log/write-behind.js';
 import type { Logger } from '../observability/logger.js';
 import type { ShardCounters } from '../observability/shard-counters.js';
 
-export function meteredDisk(clock: Clock, counters: ShardCounters, logger: Logger): NodeDisk {
+export type MeteredDisk = {
+  /** What the thread writes to. */
+  readonly disk: WriteBehind;
+  /** How often its threads made a file durable. */
+  readonly syncCount: () => number;
+  /** Finishes what is under way and ends the threads. */
+  readonly shutDown: () => Promise<void>;
+};
+
+export function meteredDisk(clock: Clock, counters: ShardCounters, logger: Logger): MeteredDisk {
   const note = slowSyncNote(clock, logger);
   const onSync = (ms: number): void => {
     counters.observe('syncs', 0, ms);
     if (ms > SLOW_SYNC_MS) note(ms);
   };
-  return new NodeDisk({ clock, onSync });
+  const node = new NodeDisk({ clock, onSync });
+  const onSlow = (isSlow: boolean): void => {
+    if (isSlow) logger.warn({}, 'slow writes: they wait in memory');
+    else logger.info({}, 'writes are fast again');
+  };
+  const disk = new WriteBehind({ disk: node, clock, onSlow });
+  const shutDown = (): Promise<void> => {
+    disk.finish();
+    return node.shutDown();
+  };
+  return { disk, syncCount: () => node.syncCount, shutDown };
 }
 
 /** Says nothing of a sync that began before the last line: it waited for the same disk. */

@@ -104,7 +104,12 @@ export type ConfigReader = {
 };
 
 /** External parts of a response: bytes of a file that follow by sendfile. */
-export type FileRange = { readonly fd: number; readonly filePosition: number };
+export type FileRange = {
+  readonly fd: number;
+  readonly filePosition: number;
+  /** The bytes where they are not in the file yet. */
+  readonly bytes: Uint8Array | null;
+};
 
 export type RequestInfo = {
   readonly apiVersion: number;

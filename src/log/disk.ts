@@ -15,6 +15,8 @@ export type OpenMode = 'read' | 'existing' | 'create';
 export type SyncDone = (error: Error | null) => void;
 
 export interface Disk {
+  /** Something that was written is not in its file yet: only this disk's own calls see it. */
+  readonly isBehind: boolean;
   /** Opens a file; a directory may be opened with 'read' in order to sync it. */
   openFile(path: string, mode: OpenMode): DiskFile;
   close(file: DiskFile): void;
@@ -31,6 +33,8 @@ export interface Disk {
   truncate(file: DiskFile, length: number): void;
   /** Size in bytes, or -1 when there is no such file. */
   fileSize(path: string): number;
+  /** False when something before `end` is not in the file yet, so that {@link readAt} is needed. */
+  hasWritten(file: DiskFile, end: number): boolean;
   /**
    * Makes a file (or directory) durable without blocking; calls in flight share the work. `done`
    * never runs before this returns. After an error the pages are lost: never call it again.
@@ -54,6 +58,22 @@ export interface Disk {
   /** Bytes an unprivileged writer may still use. */
   freeBytes(path: string): number;
 }
+
+/** A disk that can also write on a thread of its own, so that its owner need not wait. */
+export interface ThreadedDisk extends Disk {
+  /** The system made the last {@link Disk.writeAt} wait, and the next one may wait, too. */
+  readonly hasStalled: boolean;
+  /**
+   * As {@link Disk.writeAt}, without blocking: in the order asked, told in that order. `done` never
+   * runs before this returns.
+   */
+  writeLater(file: DiskFile, position: number, bytes: Uint8Array, done: WriteDone): void;
+  /** Blocks until every write that was asked for is done and told. */
+  finishWrites(): void;
+}
+
+/** `hasStalled` as in {@link ThreadedDisk}. */
+export type WriteDone = (error: Error | null, hasStalled: boolean) => void;
 
 /** Parent directory of a path; paths here are absolute or relative, always with "/". */
 export function parentOf(path: string): string {

@@ -12,6 +12,7 @@ import type { FilePosition, Offset, WallMs } from '../base/units.js';
 import { type BatchHeader, CODEC_MASK, nextOffsetOf } from '../records/batch.js';
 import { type Decompress, iterateRecords } from '../records/records.js';
 import { walkBatches } from './batch-walk.js';
+import type { DiskFile } from './disk.js';
 import { epochOfOffset } from './epoch-history.js';
 import type { LogExtent, LogRange, LogSlice, TimestampOffset } from './log-types.js';
 import type { RecentBatches } from './recent-batches.js';
@@ -243,13 +244,25 @@ export class LogReader {
       const capped = this.#boundaryBefore(segment, limit, start);
       end = capped.filePosition > start.filePosition ? capped : this.#batchEnd(segment, start);
     }
+    const { file } = segment;
+    const length = end.filePosition - start.filePosition;
     return {
-      fd: segment.file.fd,
+      ...file,
+      bytes: this.#bytesBehind(file, start.filePosition, length),
       filePosition: start.filePosition,
-      length: end.filePosition - start.filePosition,
+      length,
       baseOffset: start.offset,
       nextOffset: end.offset,
     };
+  }
+
+  /** What is not in the file yet can not be sent from there. */
+  #bytesBehind(file: DiskFile, from: FilePosition, length: number): LogRange['bytes'] {
+    const { disk } = this.#view.home;
+    if (!disk.isBehind || disk.hasWritten(file, from + length)) return null;
+    const bytes = new Uint8Array(length);
+    disk.readAt(file, from, bytes, 0, length);
+    return bytes;
   }
 
   #batchEnd(segment: Segment, start: Boundary): Boundary {

@@ -9,6 +9,9 @@ import type { FilePosition, LeaderEpoch, NodeId, Offset, WallMs } from '../base/
  */
 export type LogRange = {
   readonly fd: number;
+  readonly path: string;
+  /** The range itself while it is not wholly in the file; else null, and it is read from there. */
+  readonly bytes: Uint8Array<ArrayBuffer> | null;
   readonly filePosition: FilePosition;
   readonly length: number;
   /** Offset of the first record of the first batch. */

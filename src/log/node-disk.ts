@@ -1,6 +1,7 @@
 /**
  * The real disk: node:fs for names, the addon for bytes and syncs. Thread: its owner's; syncs run
- * on one native thread of this disk, those that nobody waits for on a second one.
+ * on one native thread of this disk, those that nobody waits for on a second one, and writes that
+ * nobody may wait for on a third: a slow sync keeps no write waiting.
  */
 import {
   closeSync,
@@ -17,7 +18,7 @@ import {
 import type { Clock } from '../base/clock.js';
 import { freeBytes, readAt, syncDirectory, syncFile, writeAt } from '../native/files.js';
 import { SyncThread } from '../native/sync-thread.js';
-import type { Disk, DiskFile, OpenMode, SyncDone } from './disk.js';
+import type { DiskFile, OpenMode, SyncDone, ThreadedDisk, WriteDone } from './disk.js';
 import { parentOf } from './disk.js';
 
 const FLAGS: Readonly<Record<OpenMode, string | number>> = {
@@ -33,9 +34,14 @@ export type NodeDiskOptions = {
   readonly onSync: (ms: number) => void;
 };
 
-export class NodeDisk implements Disk {
+export class NodeDisk implements ThreadedDisk {
+  readonly isBehind = false;
+  hasStalled = false;
   readonly #options: NodeDiskOptions | undefined;
   readonly #urgent = new SyncThread();
+  /** Made when first needed: a disk that is never slow does without. */
+  #writer: SyncThread | null = null;
+  #stalledWrites = 0;
   /** Made when first needed: most disks of small clusters never need it. */
   #background: SyncThread | null = null;
 
@@ -58,7 +64,25 @@ export class NodeDisk implements Disk {
     start: number,
     length: number,
   ): void {
-    writeAt(file.fd, position, bytes, start, length);
+    this.hasStalled = writeAt(file.fd, position, bytes, start, length);
+  }
+
+  writeLater(file: DiskFile, position: number, bytes: Uint8Array, done: WriteDone): void {
+    const writer = (this.#writer ??= new SyncThread());
+    writer.write(file.fd, position, bytes, (error) => {
+      const { stalledWrites } = writer.counters();
+      const hasStalled = stalledWrites > this.#stalledWrites;
+      this.#stalledWrites = stalledWrites;
+      done(error, hasStalled);
+    });
+  }
+
+  finishWrites(): void {
+    this.#writer?.finish();
+  }
+
+  hasWritten(): boolean {
+    return true;
   }
 
   readAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
@@ -141,6 +165,7 @@ export class NodeDisk implements Disk {
 
   /** Finishes the syncs in flight and ends the threads. */
   async shutDown(): Promise<void> {
+    await this.#writer?.close();
     await this.#urgent.close();
     await this.#background?.close();
   }

@@ -160,6 +160,11 @@ export class PartitionLog {
     return this.#state.isForgetful;
   }
 
+  /** What was appended may not have reached the page cache. */
+  get isBehind(): boolean {
+    return this.#home.disk.isBehind;
+  }
+
   get sizeBytes(): number {
     return this.#segments.sizeBytes;
   }
@@ -272,13 +277,14 @@ export class PartitionLog {
 
   /**
    * Makes everything appended so far durable; with `cached` durability only marks and truncations
-   * are synced. Calls share syncs. `done` may run before this returns, when nothing is left to do;
-   * it says how far the log is durable now. After an error the log takes nothing more.
+   * are synced, and batches while any of them may not even be in the page cache. Calls share syncs.
+   * `done` may run before this returns, when nothing is left to do; it says how far the log is
+   * durable now. After an error the log takes nothing more.
    */
   syncTo(done: SyncDone): void {
     const { failure } = this;
     if (failure !== null) return done(failure, this.#ledger.synced);
-    this.#ledger.sync(this.#logEnd, this.#config.durability === 'synced', done);
+    this.#ledger.sync(this.#logEnd, this.#config.durability === 'synced' || this.isBehind, done);
   }
 
   /**

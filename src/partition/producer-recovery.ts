@@ -72,13 +72,12 @@ export function replayProducers(disk: Disk, log: PartitionLog, producers: Produc
     while (offset < end) {
       const range = log.locate(offset, REPLAY_BYTES, end);
       if (range === null) throw new DamagedLogError(before);
-      const file = { fd: range.fd, path: log.directory };
       let expected = range.baseOffset;
       const rangeEnd = {
         offset: range.nextOffset,
         filePosition: range.filePosition + range.length,
       };
-      walkBatches(disk, file, range.filePosition, rangeEnd, (header) => {
+      walkBatches(disk, range, range.filePosition, rangeEnd, (header) => {
         if (header.baseOffset !== expected) throw new DamagedLogError(before);
         before = expected;
         expected = nextOffsetOf(header);

@@ -23,6 +23,7 @@ export type ReadRange = (
 
 export function readBytes(range: LogRange, readRange: ReadRange): Uint8Array<ArrayBuffer> {
   const { fd, filePosition, length } = range;
+  if (range.bytes !== null) return range.bytes;
   try {
     return readRange(fd, filePosition, length);
   } catch (error) {

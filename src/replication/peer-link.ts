@@ -128,8 +128,9 @@ export class PeerLink {
   #send(sockets: SocketLayer): void {
     assert(this.state === 'up', 'only a greeted link carries turns', { state: this.state });
     sockets.write(this.connId, encodeFrame(FRAME_TURN, this.#items, this.#rangeBytes));
-    for (const { fd, filePosition, length } of this.#ranges) {
-      sockets.writeRange(this.connId, fd, filePosition, length);
+    for (const { fd, filePosition, length, bytes } of this.#ranges) {
+      if (bytes !== null) sockets.write(this.connId, bytes);
+      else sockets.writeRange(this.connId, fd, filePosition, length);
     }
     this.idleTicks = 0;
     this.#clear();

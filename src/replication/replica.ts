@@ -81,6 +81,7 @@ export class Replica {
     this.#syncs = new SyncPump({
       log: this.#log,
       durability: options.durability,
+      mutant: options.mutant,
       onSynced: (token) => this.#onSynced(token),
       onDone: (error, token) => this.#onSyncDone(error, token),
     });

@@ -1,8 +1,10 @@
 /**
  * Turns the core's sync tokens into syncs of the log: one runs while the next one gathers, and a
  * newer token replaces an older one that has not started. With `durability=cached` a token of
- * batches alone is done as soon as it is wanted. Shard thread.
+ * batches alone is done as soon as it is wanted, unless they are not even in the page cache. Shard
+ * thread.
  */
+import type { Mutant } from '../base/mutant.js';
 import type { PartitionLog } from '../log/partition-log.js';
 import type { SyncToken } from '../raft/ready.js';
 
@@ -13,6 +15,8 @@ export type SyncPumpOptions = {
   readonly onSynced: (token: SyncToken) => void;
   /** A sync ended; the token is null when it had counted before. */
   readonly onDone: (error: Error | null, token: SyncToken | null) => void;
+  /** Tests only. */
+  readonly mutant?: Mutant | undefined;
 };
 
 /** Syncs in flight of one replica: one runs, one gathers. */
@@ -35,8 +39,9 @@ export class SyncPump {
   start(): boolean {
     const token = this.#wanted;
     if (token === null) return false;
-    const { log, durability, onSynced, onDone } = this.#options;
-    const isCached = !token.needsWal && durability() === 'cached';
+    const { log, durability, onSynced, onDone, mutant } = this.#options;
+    const isInCache = !log.isBehind || mutant === 'memory-counts-as-cached';
+    const isCached = !token.needsWal && durability() === 'cached' && isInCache;
     if (isCached) {
       // In the page cache is good enough: nobody waits, but the log still notes what was promised.
       this.#wanted = null;

@@ -19,7 +19,8 @@ const EMPTY: FetchOutcome = {
 };
 
 function rangeAt(fd: number, length = 10): FetchOutcome['data'] {
-  const range = { fd, filePosition: 0, length, baseOffset: 0, nextOffset: 1 };
+  const place = { fd, path: '', bytes: null, filePosition: 0, length };
+  const range = { ...place, baseOffset: 0, nextOffset: 1 };
   return { kind: 'range', range };
 }
 

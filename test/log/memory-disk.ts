@@ -5,7 +5,7 @@
  * clean), EIO on read, a full disk, flipped bits. The simulator and the log's tests share it.
  */
 import type { Prng } from '#src/base/prng.js';
-import type { Disk, DiskFile, OpenMode, SyncDone } from '#src/log/disk.js';
+import type { DiskFile, OpenMode, SyncDone, ThreadedDisk, WriteDone } from '#src/log/disk.js';
 import { parentOf } from '#src/log/disk.js';
 import {
   type DirectoryNode,
@@ -31,7 +31,8 @@ export type MemoryDiskOptions = {
   readonly root?: string;
 };
 
-export class MemoryDisk implements Disk {
+export class MemoryDisk implements ThreadedDisk {
+  readonly isBehind = false;
   readonly counters = {
     reads: 0,
     readBytes: 0,
@@ -59,6 +60,10 @@ export class MemoryDisk implements Disk {
   killInWrite: Prng | null = null;
   /** Writes that go well before the one of {@link killInWrite}. */
   writesUntilKill = 0;
+  /** Each write says that it had to wait. */
+  hasStalled = false;
+  /** Writes of a thread of this disk, not yet carried out. */
+  #later: (() => void)[] = [];
   readonly #schedule: (run: () => void) => void;
   readonly #due: (() => void)[] = [];
   #root: DirectoryNode = newDirectory();
@@ -101,6 +106,7 @@ export class MemoryDisk implements Disk {
   crash(keep: Keep, prng: Prng): void {
     this.#life += 1;
     this.#due.length = 0;
+    this.#later = [];
     this.#open = new Map();
     this.#isDead = false;
     this.killInWrite = null;
@@ -166,6 +172,31 @@ export class MemoryDisk implements Disk {
     if (taken === length) return;
     this.counters.fullWrites += 1;
     throw errnoError('ENOSPC', file.path);
+  }
+
+  writeLater(file: DiskFile, position: number, bytes: Uint8Array, done: WriteDone): void {
+    const copy = Buffer.from(bytes);
+    const life = this.#life;
+    this.#later.push(() => done(this.#writeOf(file, position, copy), this.hasStalled));
+    // Whenever the thread comes to something, it is the oldest write.
+    this.#schedule(() => life === this.#life && this.#later.shift()?.());
+  }
+
+  finishWrites(): void {
+    while (this.#later.length > 0) (this.#later.shift() as () => void)();
+  }
+
+  hasWritten(): boolean {
+    return true;
+  }
+
+  #writeOf(file: DiskFile, position: number, bytes: Buffer): Error | null {
+    try {
+      if (bytes.length > 0) this.writeAt(file, position, bytes, 0, bytes.length);
+    } catch (error) {
+      return error as Error;
+    }
+    return null;
   }
 
   readAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {

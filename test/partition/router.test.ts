@@ -16,6 +16,9 @@ import { PartitionRouter } from '#src/partition/router.js';
 import { ThreadLink } from '#src/partition/thread-link.js';
 import { waitFor } from '../support/wait-for.js';
 
+/** Where the range of an answer lies. */
+const PLACE = { path: '', bytes: null, filePosition: 17, length: 5, baseOffset: 0, nextOffset: 1 };
+
 const PRODUCED: ProduceOutcome = {
   ...{ error: null, baseOffset: 7, logAppendTimeMs: -1, logStartOffset: 0, message: null },
 };
@@ -132,7 +135,7 @@ test('produce hops with a copy: the frame may be reused at once', async () => {
 
 test('a fetched range comes back as bytes, no more than may lie in memory', async () => {
   const { routers, groups, played, close } = pair();
-  const range = { fd: 3, filePosition: 17, length: 5, baseOffset: 0, nextOffset: 1 };
+  const range = { ...PLACE, fd: 3 };
   played[1].outcome = { ...played[1].outcome, data: { kind: 'range', range } };
   const request = { ...REQUEST, maxBytes: 1 << 30 };
   const outcome = await new Promise<FetchOutcome>((resolve) => {
@@ -147,7 +150,7 @@ test('a fetched range comes back as bytes, no more than may lie in memory', asyn
 
 test('a range that the disk refuses is the trouble of one fetch, not of the thread', async () => {
   const { routers, groups, played, close } = pair();
-  const range = { fd: BAD_FD, filePosition: 17, length: 5, baseOffset: 0, nextOffset: 1 };
+  const range = { ...PLACE, fd: BAD_FD };
   played[1].outcome = { ...played[1].outcome, data: { kind: 'range', range } };
   const outcome = await new Promise<FetchOutcome>((resolve) => {
     routers[0].access(groups[1]).fetch(REQUEST, resolve);

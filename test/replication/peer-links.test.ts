@@ -12,6 +12,8 @@ import { DEFAULT_PEER_KNOBS, PeerLinks } from '#src/replication/peer-links.js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+const RANGE = { path: '', bytes: null, filePosition: 0, baseOffset: 0, nextOffset: 9 };
+
 const TICK_MS = 5;
 const GROUP = { topicId: 'dG9waWN0b3BpY3RvcGljdA', partition: 0 };
 const MiB = 1024 * 1024;
@@ -171,7 +173,7 @@ test('an append carries its batches as a file range behind the header', async ()
       prevPosition: from,
       slices: [{ kind: 'batches', from, to, epoch: 3, byteLength: length }],
     } as Append;
-    const range = { fd, filePosition: 0, length, baseOffset: 0, nextOffset: 9 };
+    const range = { ...RANGE, fd, length };
     assert.ok(one.links.send(2, GROUP, message, [range]));
     one.links.flush();
     await until(() => two.messages.length === 1, 'append');
@@ -317,7 +319,7 @@ test('a link over its bound refuses batches and says when it takes them again', 
       prevPosition: from,
       slices: [{ ...slice, byteLength: MiB }],
     } as Append;
-    const range = { fd, filePosition: 0, length: MiB, baseOffset: 0, nextOffset: 9 };
+    const range = { ...RANGE, fd, length: MiB };
     let sent = 0;
     // All in one turn: the kernel takes nothing in between.
     while (sent < 100 && one.links.send(2, GROUP, message, [range])) sent++;

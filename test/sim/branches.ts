@@ -19,6 +19,7 @@ export const FAULTS: readonly string[] = [
   'repeat',
   'slow-net',
   'slow-disk',
+  'slow-writes',
   'slow-clock',
   'full-disk',
   'failing-disk',
@@ -52,6 +53,10 @@ export const BRANCHES: readonly string[] = [
   // The log
   'forgetful',
   'storage-full',
+  'writes-behind',
+  'writes-calm',
+  'killed-behind',
+  'sent-from-memory',
   'disk-failed',
   'cannot-start',
   'open-failed',

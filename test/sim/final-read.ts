@@ -72,7 +72,8 @@ class FinalRead {
     if (range?.baseOffset !== committed.baseOffset) {
       throw this.#violation('K5', `finds ${range?.baseOffset ?? 'nothing'} for ${offset}`);
     }
-    const bytes = this.#node.disk.readFd(range.fd, range.filePosition, range.length);
+    const { fd, filePosition, length } = range;
+    const bytes = Buffer.from(range.bytes ?? this.#node.disk.readFd(fd, filePosition, length));
     if (bytes.readUInt32BE(17) !== committed.crc) {
       throw this.#violation('K3', `reads something else at ${offset}`);
     }

@@ -187,6 +187,10 @@ export class Injector {
       const { disk } = node;
       if (fault.kind === 'pause') node.pause();
       if (fault.kind === 'slow-disk') node.syncPace.slowness = fault.factor;
+      if (fault.kind === 'slow-writes') {
+        disk.hasStalled = true;
+        node.syncPace.slowness = fault.factor;
+      }
       if (fault.kind === 'slow-clock') node.setClockRate(fault.rate);
       if (fault.kind === 'full-disk') disk.capacityBytes = 0;
       if (fault.kind === 'failing-disk') disk.failSync = /./;
@@ -295,4 +299,5 @@ function mendDisk(disk: MemoryDisk): void {
   disk.capacityBytes = Number.MAX_SAFE_INTEGER;
   disk.failSync = null;
   disk.failRead = null;
+  disk.hasStalled = false;
 }

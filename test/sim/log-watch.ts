@@ -11,7 +11,7 @@ import {
   ORIGIN,
   type Position,
 } from '#src/base/position.js';
-import type { PartitionLog } from '#src/log/partition-log.js';
+import { PartitionLog } from '#src/log/partition-log.js';
 import { readBatchHeader } from '#src/records/batch.js';
 import type { MemoryDisk } from '../log/memory-disk.js';
 import type { BatchFacts, Checker, Link } from './checker.js';
@@ -26,6 +26,8 @@ export class LogWatch {
   /** Chain below the first link. */
   #base: number;
   #durableEnd: Position;
+  /** Everything before it has reached the page cache. */
+  #cachedEnd: Position = ORIGIN;
 
   /** `before`: what was known of the log when it was last open. */
   constructor(
@@ -47,6 +49,7 @@ export class LogWatch {
     else this.#read(disk);
     this.#watchAppends();
     this.#watchCuts();
+    this.#watchCache();
   }
 
   get links(): readonly Link[] {
@@ -60,6 +63,22 @@ export class LogWatch {
   /** A log that was just opened may know of less than it had synced before. */
   get durableEnd(): Position {
     return maxPosition(this.#durableEnd, this.#log.synced);
+  }
+
+  /** What a killed process leaves in the page cache is there when it comes back. */
+  get cachedEnd(): Position {
+    return this.#log.isBehind ? maxPosition(this.#cachedEnd, this.durableEnd) : this.#log.logEnd;
+  }
+
+  /** Whoever asks whether the log is behind may act on it at once. */
+  #watchCache(): void {
+    const log = this.#log;
+    const get = (): boolean => {
+      const isBehind = Reflect.get(PartitionLog.prototype, 'isBehind', log) as boolean;
+      if (!isBehind) this.#cachedEnd = log.logEnd;
+      return isBehind;
+    };
+    Object.defineProperty(log, 'isBehind', { get });
   }
 
   #read(disk: MemoryDisk): void {
@@ -90,6 +109,7 @@ export class LogWatch {
       truncateTo(position);
       this.#world.branch('truncated');
       this.#durableEnd = minPosition(this.#durableEnd, position);
+      this.#cachedEnd = minPosition(this.#cachedEnd, position);
       const links = this.#links;
       while (links.length > 0 && comparePositions((links.at(-1) as Link).end, position) > 0) {
         links.pop();
@@ -102,6 +122,7 @@ export class LogWatch {
         if (isSamePosition(log.logEnd, position)) {
           this.#world.branch('reset');
           this.#durableEnd = position;
+          this.#cachedEnd = position;
           this.#links = [];
           this.#base = this.#checker.chainAt(epochs.at(-1)?.epoch ?? -1, position);
         }
@@ -146,7 +167,7 @@ export function readLog(disk: MemoryDisk, log: PartitionLog): ReadEntry[] {
         continue;
       }
       const { fd, filePosition, length } = slice.range;
-      const bytes = disk.readFd(fd, filePosition, length);
+      const bytes = Buffer.from(slice.range.bytes ?? disk.readFd(fd, filePosition, length));
       for (let at = 0; at < bytes.length; at += bytes.readInt32BE(at + 8) + 12) {
         const batch = factsOf(bytes, at);
         const offset = batch.baseOffset + bytes.readInt32BE(at + 23) + 1;

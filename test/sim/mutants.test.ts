@@ -23,6 +23,7 @@ const QUICK = [
   'latest-before-first-commit',
   'commit-older-epoch',
   'same-term-after-restart',
+  'sync-overtakes-append',
   'offset-commit-acked-before-commit',
   'empty-offset-while-loading',
   'generation-not-persisted',

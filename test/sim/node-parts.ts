@@ -1,8 +1,12 @@
 /** Small parts of a simulated node: its log lines, its clients' requests, what its disk refuses. */
+import type { Clock } from '#src/base/clock.js';
 import type { LogRange } from '#src/log/log-types.js';
+import { WriteBehind } from '#src/log/write-behind.js';
 import type { Logger } from '#src/observability/logger.js';
 import type { ProduceOutcome } from '#src/partition/access.js';
-import type { MemoryDisk } from '../log/memory-disk.js';
+import { MemoryDisk } from '../log/memory-disk.js';
+import type { SimMutant } from './mutant.js';
+import type { SyncPace } from './sync-pace.js';
 import type { World } from './world.js';
 
 /** How a request ended; null: the process ended before. */
@@ -55,6 +59,38 @@ export function isDiskTrouble(error: unknown): boolean {
   return code !== undefined && DISK_TROUBLE.has(code);
 }
 
+type DiskOwner = {
+  readonly life: number;
+  readonly disk: MemoryDisk;
+  readonly syncPace: SyncPace;
+  turn(run: () => void): void;
+};
+
+/** An empty disk, whose threads end their work as turns of the life that asked for it. */
+export function newDisk(owner: DiskOwner, root: string): MemoryDisk {
+  const disk: MemoryDisk = new MemoryDisk({
+    root,
+    schedule: (run) => {
+      const { life } = owner;
+      owner.syncPace.schedule(() => {
+        if (life === owner.life && disk === owner.disk) owner.turn(run);
+      });
+    },
+  });
+  return disk;
+}
+
+/** What stands between a process and its disk. */
+export function writeBehind(
+  disk: MemoryDisk,
+  clock: Clock,
+  world: World,
+  mutant: SimMutant | undefined,
+): WriteBehind {
+  const onSlow = (isSlow: boolean): void => world.branch(isSlow ? 'writes-behind' : 'writes-calm');
+  return new WriteBehind({ disk, clock, onSlow, mutant: mutant?.inSource });
+}
+
 const NO_BYTES = Buffer.alloc(0);
 
 /** What a socket would send; null when the disk cannot be read: the link breaks. */
@@ -65,7 +101,11 @@ export function readRanges(
 ): Buffer | null {
   if (ranges.length === 0) return NO_BYTES;
   try {
-    const parts = ranges.map((r) => disk.readFd(r.fd, r.filePosition, r.length));
+    const parts = ranges.map((range) => {
+      if (range.bytes === null) return disk.readFd(range.fd, range.filePosition, range.length);
+      world.branch('sent-from-memory');
+      return Buffer.from(range.bytes);
+    });
     return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
   } catch (error) {
     if (!isDiskTrouble(error)) throw error;

@@ -50,6 +50,13 @@ export type Fault =
       readonly factor: number;
       readonly forMs: number;
     }
+  /** Writes take long, too, so that they move off the loop. */
+  | {
+      readonly kind: 'slow-writes';
+      readonly node: number;
+      readonly factor: number;
+      readonly forMs: number;
+    }
   | {
       readonly kind: 'slow-clock';
       readonly node: number;
@@ -93,6 +100,23 @@ export function makeFaults(random: Prng, shape: FaultShape): TimedFault[] {
   for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
     atMs += random.int(1, 2 * meanMs);
     faults.push({ atMs, fault: maker.next() });
+  }
+  return faults;
+}
+
+/** Part of the plans in which disks also write slowly. */
+const SLOW_WRITERS = 0.3;
+
+/** Drawn apart from the others, so that what else a seed means does not depend on them. */
+export function makeSlowWrites(random: Prng, shape: FaultShape): TimedFault[] {
+  const meanMs = shape.profile === 'sparse' ? 60_000 : 1_500;
+  const faults: TimedFault[] = [];
+  if (!random.chance(SLOW_WRITERS)) return faults;
+  for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
+    atMs += random.int(1, 2 * meanMs);
+    const node = random.int(1, shape.nodes + 1);
+    const forMs = random.pick([50, 1_000, 4_000]);
+    faults.push({ atMs, fault: { kind: 'slow-writes', node, factor: random.int(1, 60), forMs } });
   }
   return faults;
 }

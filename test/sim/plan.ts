@@ -11,7 +11,7 @@ import {
   makeMemberOperations,
 } from './groups/group-plan.js';
 import type { NetworkKnobs } from './network.js';
-import { type TimedFault, makeFaults } from './plan-faults.js';
+import { type TimedFault, makeFaults, makeSlowWrites } from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
 
 /**
@@ -80,6 +80,8 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
   // A stream of its own: what else a seed means does not depend on its groups.
   const ofGroups = new Prng(seed ^ 0x6709);
   const coordinator = makeCoordinator(ofGroups, shape);
+  const ofLog = { ...shape, durability: log.durability };
+  const slowWrites = makeSlowWrites(new Prng(seed ^ 0x510e), ofLog);
   const plan: Plan = {
     seed,
     profile,
@@ -94,10 +96,14 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     syncMsMax: random.pick([1, 5, 30, 120]),
     isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
     faultsUntilMs,
-    faults: makeFaults(random.fork(), { ...shape, durability: log.durability }),
+    faults: merge(makeFaults(random.fork(), ofLog), slowWrites),
     operations: makeOperations(random.fork(), shape),
   };
   return coordinator === null ? plan : withGroups(plan, coordinator, ofGroups);
+}
+
+function merge(one: readonly TimedFault[], other: readonly TimedFault[]): TimedFault[] {
+  return [...one, ...other].sort((a, b) => a.atMs - b.atMs);
 }
 
 /** In a busy plan they take the place of part of the load: an hour costs what it did. */

@@ -52,8 +52,7 @@ export class ReplicaWatch implements Witness {
 
   get durableEnd(): Position {
     if (this.#log === null) return ORIGIN;
-    // What a killed process left in the page cache is there when it comes back.
-    return this.#isCached ? this.#log.end : this.#log.durableEnd;
+    return this.#isCached ? this.#log.cachedEnd : this.#log.durableEnd;
   }
 
   opened(partition: Partition): void {

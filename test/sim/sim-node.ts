@@ -8,11 +8,12 @@ import type { Prng } from '#src/base/prng.js';
 import type { LogRange } from '#src/log/log-types.js';
 import { moveAside } from '#src/log/recovery-state.js';
 import { Wal } from '#src/log/wal.js';
+import { WriteBehind } from '#src/log/write-behind.js';
 import type { Partition } from '#src/partition/partition.js';
 import { Shard } from '#src/partition/shard.js';
 import type { RaftMessage } from '#src/raft/messages.js';
 import { GapDetector } from '#src/replication/gap.js';
-import { type Keep, MemoryDisk } from '../log/memory-disk.js';
+import type { Keep, MemoryDisk } from '../log/memory-disk.js';
 import type { SentBatch } from './batches.js';
 import type { Checker } from './checker.js';
 import { type Coordination, NodeGroups } from './groups/node-groups.js';
@@ -21,7 +22,15 @@ import { Majority } from './majority.js';
 import type { SimMutant } from './mutant.js';
 import type { Network, Station } from './network.js';
 import { NodeClock } from './node-clock.js';
-import { type Answer, Requests, branchLogger, isDiskTrouble, readRanges } from './node-parts.js';
+import {
+  type Answer,
+  Requests,
+  branchLogger,
+  isDiskTrouble,
+  newDisk,
+  readRanges,
+  writeBehind,
+} from './node-parts.js';
 import { produceAt } from './node-produce.js';
 import { specOf, topicOf } from './node-config.js';
 import { ReplicaWatch } from './replica-watch.js';
@@ -73,6 +82,7 @@ export class SimNode implements Station {
   /** The group coordinators of this life. */
   coordinators: NodeGroups | null = null;
   #wal: Wal | null = null;
+  #files: WriteBehind | null = null;
   isPaused = false;
   /** How the last life ended, as the next one is told. */
   #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
@@ -91,7 +101,7 @@ export class SimNode implements Station {
     this.#clock = new NodeClock(world, random);
     const { syncMsMin, syncMsMax } = options.plan;
     this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
-    this.disk = this.#newDisk();
+    this.disk = newDisk(this, DIRECTORY);
     this.watches = options.groups.map((group) => new ReplicaWatch(this, group, options));
     this.#majority = new Majority(options.voters.length, options.plan.raft);
   }
@@ -117,10 +127,11 @@ export class SimNode implements Station {
   start(): boolean {
     const { plan, world, network, random } = this.#o;
     this.disk.mistake = this.#o.mutant?.onDisk ?? null;
+    const files = writeBehind(this.disk, this.#clock, world, this.#o.mutant);
     let wal: Wal;
     try {
-      const fileBytes = plan.log.walBytes;
-      wal = Wal.open({ disk: this.disk, directory: `${DIRECTORY}/wal`, fileBytes });
+      const options = { directory: `${DIRECTORY}/wal`, fileBytes: plan.log.walBytes };
+      wal = Wal.open({ disk: files, ...options });
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
       world.branch('cannot-start');
@@ -129,11 +140,11 @@ export class SimNode implements Station {
     }
     this.life++;
     this.isUp = true;
-    this.#wal = wal;
+    [this.#wal, this.#files] = [wal, files];
     const nowMs = this.#clock.monotonicMs();
     this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, nowMs);
     this.#majority = new Majority(this.#o.voters.length, plan.raft);
-    this.#shard = this.#makeShard(wal);
+    this.#shard = this.#makeShard(wal, files);
     const { coordination, mutant } = this.#o;
     if (coordination !== null) {
       this.coordinators = new NodeGroups(coordination, this, this.#clock, mutant?.inSource);
@@ -146,12 +157,12 @@ export class SimNode implements Station {
     return true;
   }
 
-  #makeShard(wal: Wal): Shard {
+  #makeShard(wal: Wal, disk: WriteBehind): Shard {
     const { plan, random, mutant } = this.#o;
     return new Shard({
       self: this.id,
       directory: DIRECTORY,
-      disk: this.disk,
+      disk,
       wal,
       transport: {
         send: (_to, group, message, ranges) => this.#send(group, message, ranges),
@@ -188,7 +199,7 @@ export class SimNode implements Station {
       if (!isDiskTrouble(error)) throw error;
       if ((error as { code?: string }).code === 'DIRECTORY_FOREIGN') {
         world.branch('moved-aside');
-        moveAside(this.disk, shard.folderOf(topicOf(key), key.partition));
+        moveAside(this.#files as WriteBehind, shard.folderOf(topicOf(key), key.partition));
         return this.#open(watch, suspectFrom);
       }
       world.branch('open-failed');
@@ -212,6 +223,7 @@ export class SimNode implements Station {
   crash(keep: Keep, random: Prng): void {
     if (!this.isUp) return;
     this.#o.world.note(`crash ${this.nodeId} ${keep}`);
+    if (this.#files?.isBehind === true) this.#o.world.branch('killed-behind');
     this.#end();
     this.#lastEnd = keep === 'all' ? 'killed' : 'power';
     this.disk.crash(keep, random);
@@ -224,6 +236,7 @@ export class SimNode implements Station {
     try {
       this.#shard?.closeAll();
       this.#wal?.closeCleanly();
+      this.#files?.finish();
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
       isClean = false;
@@ -240,21 +253,8 @@ export class SimNode implements Station {
     for (const watch of this.watches) watch.spoil(true);
     this.isStranger ||= directoryId !== this.id.directoryId;
     this.id = { nodeId: this.nodeId, directoryId };
-    this.disk = this.#newDisk();
+    this.disk = newDisk(this, DIRECTORY);
     this.isDamaged = false;
-  }
-
-  #newDisk(): MemoryDisk {
-    const disk: MemoryDisk = new MemoryDisk({
-      root: DIRECTORY,
-      schedule: (run) => {
-        const { life } = this;
-        this.syncPace.schedule(() => {
-          if (life === this.life && disk === this.disk) this.turn(run);
-        });
-      },
-    });
-    return disk;
   }
 
   pause(): void {
@@ -346,6 +346,7 @@ export class SimNode implements Station {
     this.#shard = null;
     this.coordinators = null;
     this.#wal = null;
+    this.#files = null;
     this.isPaused = false;
     this.#backlog = [];
     this.#told = [];

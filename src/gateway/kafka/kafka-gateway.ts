@@ -313,8 +313,9 @@ export class KafkaGateway {
       if (chunk instanceof Uint8Array) {
         sockets.write(id, chunk);
       } else {
-        const { fd, filePosition } = chunk.external as FileRange;
-        sockets.writeRange(id, fd, filePosition, chunk.length);
+        const { fd, filePosition, bytes } = chunk.external as FileRange;
+        if (bytes !== null) sockets.write(id, bytes);
+        else sockets.writeRange(id, fd, filePosition, chunk.length);
       }
     }
   }

@@ -14,12 +14,12 @@ import type { LogRange } from '#src/log/log-types.js';
 import type { RaftMessage } from '#src/raft/messages.js';
 import { GapDetector } from '#src/replication/gap.js';
 import { Packr } from 'msgpackr';
-import { type Keep, MemoryDisk } from '../../log/memory-disk.js';
+import type { Keep, MemoryDisk } from '../../log/memory-disk.js';
 import type { Victim } from '../injector.js';
 import type { SimMutant } from '../mutant.js';
 import type { Network, Station } from '../network.js';
 import { NodeClock } from '../node-clock.js';
-import { isDiskTrouble, readRanges } from '../node-parts.js';
+import { isDiskTrouble, newDisk, readRanges } from '../node-parts.js';
 import { SyncPace } from '../sync-pace.js';
 import { Violation, type World } from '../world.js';
 import { TICK_MS } from './control-config.js';
@@ -80,7 +80,7 @@ export class ControlNode implements Station, Victim {
     const { syncMsMin, syncMsMax } = plan;
     this.#shardCount = plan.control.shards;
     this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
-    this.disk = this.#newDisk();
+    this.disk = newDisk(this, DIRECTORY);
   }
 
   get hasDiskFailed(): boolean {
@@ -180,20 +180,7 @@ export class ControlNode implements Station, Victim {
     this.#o.world.branch('wiped');
     this.isStranger ||= id !== this.id.directoryId;
     this.id = { nodeId: this.nodeId, directoryId: id };
-    this.disk = this.#newDisk();
-  }
-
-  #newDisk(): MemoryDisk {
-    const disk: MemoryDisk = new MemoryDisk({
-      root: DIRECTORY,
-      schedule: (run) => {
-        const { life } = this;
-        this.syncPace.schedule(() => {
-          if (life === this.life && disk === this.disk) this.turn(run);
-        });
-      },
-    });
-    return disk;
+    this.disk = newDisk(this, DIRECTORY);
   }
 
   pause(): void {

@@ -135,11 +135,13 @@ export class HotStream {
     this.#partition().fetch(request, ({ error, data, highWatermark }) => {
       if (error !== null || this.#isOver) return this.#cutOff();
       if (data === null || data.kind !== 'range') return this.#await(highWatermark);
-      const { fd, filePosition, length, nextOffset } = data.range;
+      const { fd, filePosition, length, nextOffset, bytes } = data.range;
       const from = Math.max(this.#range.start - this.#at, 0);
       const to = Math.min(this.#range.end - this.#at, length);
       if (from < to) {
-        connection.sockets.writeRange(connection.id, fd, filePosition + from, to - from);
+        const { sockets, id } = connection;
+        if (bytes !== null) sockets.write(id, bytes.subarray(from, to));
+        else sockets.writeRange(id, fd, filePosition + from, to - from);
         const { context, group } = this.#options;
         context.sent(group.topicId, to - from, nextOffset - this.#offset);
       }
