@@ -70,8 +70,12 @@ export class WriteBehind implements Disk {
   #waitingBytes = 0;
   #isSlow = false;
   #slowMs: MonotonicMs = 0;
+  /** Trails with pieces that are not under way. */
+  readonly #ready = new Set<Trail>();
+  /** Writes under way. */
+  #running = 0;
   /** Somebody waits for the disk, blocking: he is not to hear of other failures meanwhile. */
-  #isFinishing = false;
+  #isBlocking = false;
   readonly #owed: (() => void)[] = [];
 
   constructor(options: WriteBehindOptions) {
@@ -200,7 +204,7 @@ export class WriteBehind implements Disk {
 
   /** Blocks until nothing waits but what failed: before the process ends, and at the bound. */
   finish(): void {
-    while (this.#waitingBytes > 0) this.#finishWrites();
+    while (this.#waitingBytes > 0) this.#block(() => this.#disk.finishWrites());
   }
 
   #mayWait({ path }: DiskFile, length: number): boolean {
@@ -245,49 +249,45 @@ export class WriteBehind implements Disk {
     else use.count += 1;
     this.#waitingBytes += piece.bytes.length;
     trail.pieces.push(piece);
-    this.#next(trail);
+    this.#ready.add(trail);
+    this.#start();
   }
 
-  /** Hands over the oldest pieces: as many as lie one behind the other. */
-  #next(trail: Trail): void {
-    const [first] = trail.pieces;
-    if (first === undefined || trail.underWay > 0 || trail.failure !== null) return;
-    const { file, position } = first;
-    let count = 0;
-    let length = 0;
-    for (const piece of trail.pieces) {
-      const isNext = piece.file.fd === file.fd && piece.position === position + length;
-      if (!isNext || (count > 0 && length + piece.bytes.length > WRITE_BYTES_MAX)) break;
-      count += 1;
-      length += piece.bytes.length;
-    }
+  /** A write for each file; what comes while they are under way gathers for the next ones. */
+  #start(): void {
+    if (this.#running > 0 || this.#isBlocking) return;
+    for (const trail of [...this.#ready]) this.#handOver(trail);
+  }
+
+  #handOver(trail: Trail): void {
+    const { file, position, bytes, count } = oldestOf(trail);
     trail.underWay = count;
-    const bytes = trail.pieces.slice(0, count).map((piece) => piece.bytes);
-    const all = count === 1 ? first.bytes : Buffer.concat(bytes, length);
+    if (count === trail.pieces.length) this.#ready.delete(trail);
     try {
-      this.#disk.writeLater(file, position, all, (error, hasStalled) => {
+      this.#disk.writeLater(file, position, bytes, (error, hasStalled) => {
+        this.#running -= 1;
         if (hasStalled) this.#noteSlow();
-        this.#onWritten(trail, error);
+        this.#onWritten(trail, count, error);
+        this.#start();
+        this.#maybeCalm();
       });
+      this.#running += 1;
     } catch (error) {
-      // Nobody will write them, and they were taken.
-      trail.underWay = 0;
+      // Nobody will write them, and they were taken: whoever comes or waits is to hear of it.
       this.#fail(trail, error as Error);
+      this.#tell(trail);
     }
   }
 
-  #onWritten(trail: Trail, error: Error | null): void {
-    const { underWay } = trail;
+  #onWritten(trail: Trail, count: number, error: Error | null): void {
     trail.underWay = 0;
     if (error !== null) this.#fail(trail, error);
     else {
-      for (const piece of trail.pieces.splice(0, underWay)) this.#release(piece);
-      trail.written += underWay;
-      this.#next(trail);
-      this.#forgetDone(trail);
+      for (const piece of trail.pieces.splice(0, count)) this.#release(piece);
+      trail.written += count;
+      if (trail.pieces.length === 0) this.#forget(trail);
     }
     this.#tell(trail);
-    this.#maybeCalm();
   }
 
   /** The bytes stay readable; nothing else of the file counts any more. */
@@ -296,6 +296,8 @@ export class WriteBehind implements Disk {
     const what = `what was taken cannot be written: ${cause.message}`;
     const hint = 'check the disk, then restart the node';
     trail.failure = new LograftError('STORAGE_FAILED', what, hint, { cause });
+    trail.underWay = 0;
+    this.#ready.delete(trail);
     for (const piece of trail.pieces) this.#release(piece);
   }
 
@@ -309,8 +311,8 @@ export class WriteBehind implements Disk {
     if (use.isClosing) this.#disk.close(file);
   }
 
-  #forgetDone(trail: Trail): void {
-    if (trail.pieces.length > 0) return;
+  #forget(trail: Trail): void {
+    this.#ready.delete(trail);
     for (const [path, other] of this.#trails) {
       if (other === trail) this.#trails.delete(path);
     }
@@ -320,7 +322,7 @@ export class WriteBehind implements Disk {
     const { waiters, failure } = trail;
     while (waiters[0] !== undefined && (failure !== null || waiters[0].after <= trail.written)) {
       const { run } = waiters.shift() as Waiter;
-      if (failure !== null && this.#isFinishing) this.#owed.push(() => run(failure));
+      if (failure !== null && this.#isBlocking) this.#owed.push(() => run(failure));
       else run(failure);
     }
   }
@@ -334,18 +336,33 @@ export class WriteBehind implements Disk {
     waiters.push({ after: written + pieces.length, run });
   }
 
-  /** Throws what became of a write. */
+  /** Writes what waits for a file, without what waits for others. Throws what became of it. */
   #finishTrail(trail: Trail | undefined): void {
     if (trail === undefined) return;
-    while (trail.underWay > 0) this.#finishWrites();
+    this.#block(() => {
+      if (trail.underWay > 0) this.#disk.finishWrites();
+      while (trail.failure === null && trail.pieces.length > 0) this.#writeOldest(trail);
+    });
     if (trail.failure !== null) throw trail.failure;
   }
 
-  #finishWrites(): void {
-    this.#isFinishing = true;
-    this.#disk.finishWrites();
-    this.#isFinishing = false;
+  #writeOldest(trail: Trail): void {
+    const { file, position, bytes, count } = oldestOf(trail);
+    let failure: Error | null = null;
+    try {
+      this.#disk.writeAt(file, position, bytes, 0, bytes.length);
+    } catch (error) {
+      failure = error as Error;
+    }
+    this.#onWritten(trail, count, failure);
+  }
+
+  #block(wait: () => void): void {
+    this.#isBlocking = true;
+    wait();
+    this.#isBlocking = false;
     for (const tell of this.#owed.splice(0)) this.#soon(tell);
+    this.#start();
   }
 
   /** What waits for a name that is gone is written, and told, but no more to be found. */
@@ -356,6 +373,24 @@ export class WriteBehind implements Disk {
   }
 
   #soon(run: () => void): void {
-    this.#disk.writeLater({ fd: -1, path: '' }, 0, NOTHING, run);
+    this.#disk.writeLater({ fd: -1, path: '' }, 0, NOTHING, () => {
+      if (this.#isBlocking) this.#owed.push(run);
+      else run();
+    });
   }
+}
+
+/** The oldest pieces of a trail, as many as lie one behind the other. */
+function oldestOf({ pieces }: Trail): Piece & { readonly count: number } {
+  const { file, position, bytes } = pieces[0] as Piece;
+  let length = bytes.length;
+  let count = 1;
+  for (; count < pieces.length; count++) {
+    const piece = pieces[count] as Piece;
+    const isNext = piece.file.fd === file.fd && piece.position === position + length;
+    if (!isNext || length + piece.bytes.length > WRITE_BYTES_MAX) break;
+    length += piece.bytes.length;
+  }
+  const parts = pieces.slice(0, count).map((piece) => piece.bytes);
+  return { file, position, bytes: count === 1 ? bytes : Buffer.concat(parts, length), count };
 }

@@ -155,6 +155,23 @@ test('whoever blocks gets what was written before', () => {
   assert.is(bench.read(file), 'first abXY');
 });
 
+test('whoever blocks waits for his own file only', () => {
+  const bench = new Bench();
+  const { disk, inner } = bench;
+  const file = bench.begin();
+  const other = disk.openFile('/data/b', 'create');
+  bench.write(file, 'a', 6);
+  bench.write(file, 'b', 7);
+  bench.write(other, 'one', 0);
+  bench.write(other, 'two', 3);
+  disk.truncate(other, 4);
+  assert.is(bench.inFile, 'first ');
+  assert.is(inner.contents('/data/b').toString(), 'onet');
+  inner.drain();
+  assert.is(bench.inFile, 'first ab');
+  assert.is(inner.contents('/data/b').toString(), 'onet');
+});
+
 test('a descriptor stays open until its writes are done, a name may change or go before', () => {
   const bench = new Bench();
   const { disk, inner } = bench;
