@@ -123,15 +123,16 @@ export class SimNode implements Station {
     return this.isUp && !this.isPaused && (this.partition(group)?.replica.isServing ?? false);
   }
 
-  /** False while the disk lets nobody start. */
+  /** False while the disk lets nobody start. No write may wait: it would be told of too early. */
   start(): boolean {
-    const { plan, world, network, random } = this.#o;
-    this.disk.mistake = this.#o.mutant?.onDisk ?? null;
-    const files = writeBehind(this.disk, this.#clock, world, this.#o.mutant);
+    const { plan, world, network, random, mutant, coordination } = this.#o;
+    this.disk.mistake = mutant?.onDisk ?? null;
+    const files = writeBehind(this.disk, this.#clock, world, mutant);
     let wal: Wal;
     try {
       const options = { directory: `${DIRECTORY}/wal`, fileBytes: plan.log.walBytes };
       wal = Wal.open({ disk: files, ...options });
+      files.finish();
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
       world.branch('cannot-start');
@@ -145,7 +146,6 @@ export class SimNode implements Station {
     this.#gap = new GapDetector(plan.raft.electionTicksMin * TICK_MS, nowMs);
     this.#majority = new Majority(this.#o.voters.length, plan.raft);
     this.#shard = this.#makeShard(wal, files);
-    const { coordination, mutant } = this.#o;
     if (coordination !== null) {
       this.coordinators = new NodeGroups(coordination, this, this.#clock, mutant?.inSource);
     }
