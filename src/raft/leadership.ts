@@ -61,10 +61,13 @@ export class Leadership {
     this.#isRoundDue = true;
   }
 
-  /** The epoch start is committed, and no gap in time awaits a quorum's word. */
-  get isServing(): boolean {
-    const isCommitted = comparePositions(this.#core.log.commit, this.#servingFrom) >= 0;
-    return isCommitted && this.isConfirmedSinceGap;
+  /**
+   * The epoch start is committed, as an owner knows who was told of commits up to here, and no gap
+   * in time awaits a quorum's word. In the middle of a turn the core knows more than its owner, who
+   * must not show less than leaders showed before.
+   */
+  isServingAt(commit: Position): boolean {
+    return comparePositions(commit, this.#servingFrom) >= 0 && this.isConfirmedSinceGap;
   }
 
   get isConfirmedSinceGap(): boolean {

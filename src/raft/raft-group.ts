@@ -7,7 +7,7 @@
  *   (not a voter         ▲  ◀── a leader, or a ──┘   │
  *    by directory id)    └───── higher term ◀────────┘  also: no majority, asked to
  *
- * Elected is not yet serving: see {@link RaftGroup.isServing}. A restarted leader starts as a
+ * Elected is not yet serving: see {@link RaftGroup.isServingAt}. A restarted leader starts as a
  * follower of its old term and can only lead a later one (R7).
  */
 import { assert, unreachable } from '../base/assert.js';
@@ -80,9 +80,9 @@ export class RaftGroup {
     return this.#core.isForgetful;
   }
 
-  /** A leader whose epoch start is committed, and who is sure to have led after the last gap. */
-  get isServing(): boolean {
-    return this.#leadership?.isServing ?? false;
+  /** A leader whose epoch start is committed, as far as its owner knows, and sure since a gap. */
+  isServingAt(commit: Position): boolean {
+    return this.#leadership?.isServingAt(commit) ?? false;
   }
 
   /** A leader that takes entries: not handing over, not back from a gap unconfirmed. */

@@ -104,7 +104,7 @@ export class Replica {
 
   /** Leader whose epoch start is committed, and no gap in time awaits a quorum's word. */
   get isServing(): boolean {
-    return this.#failure === null && this.#raft.isServing;
+    return this.#failure === null && this.#raft.isServingAt(this.#applied.position);
   }
 
   get highWatermark(): Offset {

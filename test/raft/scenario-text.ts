@@ -97,7 +97,7 @@ export function eventText(nodeId: number, event: RaftEvent): string {
 export function nodeText(node: ScenarioNode): string {
   const { raft, options } = node;
   if (!node.isUp) return `${options.id.nodeId} down log=${logText(node)}`;
-  const role = raft.role === 'leader' && raft.isServing ? 'serving' : raft.role;
+  const role = raft.isServingAt(raft.commit) ? 'serving' : raft.role;
   const flag = raft.isForgetful ? ' forgetful' : '';
   const synced = formatPosition(raft.syncedEnd);
   const who = `${options.id.nodeId} ${role}${flag} t${raft.term} leader=${raft.leaderId}`;

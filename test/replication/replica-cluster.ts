@@ -34,6 +34,8 @@ export class ReplicaCluster {
   readonly lost = new Set<number>();
   /** Changes a message's payload on its way. */
   tamper: (message: RaftMessage, payload: Buffer) => void = () => undefined;
+  /** Before the turn in which a member received something ends. */
+  onReceived: (member: Member) => void = () => undefined;
   nowMs = 0;
   #waiting: Waiting[] = [];
 
@@ -150,8 +152,10 @@ export class ReplicaCluster {
     this.tamper(message, payload);
     // As in a receive buffer: the payload begins somewhere.
     const bytes = Buffer.concat([Buffer.alloc(7), payload]);
-    this.member(to.nodeId).replica.receive(message, bytes, 7);
+    const member = this.member(to.nodeId);
+    member.replica.receive(message, bytes, 7);
     bytes.fill(0xee);
+    this.onReceived(member);
   }
 }
 

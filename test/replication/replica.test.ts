@@ -63,6 +63,29 @@ test('nothing is acknowledged before a majority has it on disk', () => {
   assert.is(leader.replica.highWatermark, 1);
 });
 
+test('a new leader serves nothing before it shows all that was committed before', () => {
+  const cluster = new ReplicaCluster(3);
+  const old = cluster.elect();
+  append(old, 'a', 5);
+  cluster.run();
+  assert.is(old.replica.highWatermark, 5);
+  const others = cluster.members.filter((member) => member !== old);
+  assert.equal(
+    others.map(({ replica }) => replica.highWatermark),
+    [0, 0],
+    'the old leader goes before it says so',
+  );
+  cluster.lost.add(old.nodeId);
+  const seen: number[] = [];
+  // A client's question may come behind the very answer that commits the epoch start.
+  cluster.onReceived = ({ replica }) => {
+    if (replica.isServing) seen.push(replica.highWatermark);
+  };
+  for (let i = 0; i < 100 && seen.length === 0; i++) cluster.tick(1);
+  assert.ok(seen.length > 0);
+  assert.is(Math.min(...seen), 5);
+});
+
 test('cached batches count when written; marks and votes still wait for the disk', () => {
   const cluster = new ReplicaCluster(3, { durability: 'cached' });
   cluster.tick(40, false);
