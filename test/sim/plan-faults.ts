@@ -121,6 +121,10 @@ export function makeSlowWrites(random: Prng, shape: FaultShape): TimedFault[] {
   return faults;
 }
 
+export function mergeFaults(one: readonly TimedFault[], other: readonly TimedFault[]) {
+  return [...one, ...other].sort((a, b) => a.atMs - b.atMs);
+}
+
 const SAFE_KINDS: readonly Fault['kind'][] = [
   'kill',
   'kill',

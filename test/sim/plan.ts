@@ -11,7 +11,7 @@ import {
   makeMemberOperations,
 } from './groups/group-plan.js';
 import type { NetworkKnobs } from './network.js';
-import { type TimedFault, makeFaults, makeSlowWrites } from './plan-faults.js';
+import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
 
 /**
@@ -96,14 +96,10 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     syncMsMax: random.pick([1, 5, 30, 120]),
     isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
     faultsUntilMs,
-    faults: merge(makeFaults(random.fork(), ofLog), slowWrites),
+    faults: mergeFaults(makeFaults(random.fork(), ofLog), slowWrites),
     operations: makeOperations(random.fork(), shape),
   };
   return coordinator === null ? plan : withGroups(plan, coordinator, ofGroups);
-}
-
-function merge(one: readonly TimedFault[], other: readonly TimedFault[]): TimedFault[] {
-  return [...one, ...other].sort((a, b) => a.atMs - b.atMs);
 }
 
 /** In a busy plan they take the place of part of the load: an hour costs what it did. */

@@ -10,6 +10,7 @@ export const CONTROL_FAULTS: readonly string[] = [
   'power',
   'clean-restart',
   'pause',
+  'slow-writes',
   'cut',
   'cut-one-way',
   'cut-message',
@@ -30,6 +31,8 @@ export const CONTROL_FAULTS: readonly string[] = [
 
 /** Ways through the code. */
 export const CONTROL_BRANCHES: readonly string[] = [
+  'writes-behind',
+  'sent-from-memory',
   // The controller
   'first-controller',
   'controller-changed',

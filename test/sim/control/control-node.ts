@@ -157,11 +157,12 @@ export class ControlNode implements Station, Victim {
 
   stopCleanly(): boolean {
     if (!this.isUp || this.#process === null) return false;
-    const { main, shards } = this.#process;
+    const { main, shards, files } = this.#process;
     let isClean = true;
     try {
       for (const shard of shards.all) shard.closeCleanly();
       main.closeCleanly();
+      files.finish();
     } catch (error) {
       if (!isDiskTrouble(error)) throw error;
       isClean = false;

@@ -5,7 +5,7 @@
 import { Prng } from '#src/base/prng.js';
 import { DEFAULT_RAFT_KNOBS, type RaftKnobs } from '#src/raft/raft-config.js';
 import type { NetworkKnobs } from '../network.js';
-import { type TimedFault, makeFaults } from '../plan-faults.js';
+import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from '../plan-faults.js';
 import { type TimedAdminOperation, makeAdminOperations } from './admin-load.js';
 
 export type ControlKnobs = {
@@ -51,6 +51,7 @@ export function makeControlPlan(seed: number): ControlPlan {
   const faultsUntilMs = random.int(6_000, 25_000);
   const control = makeControlKnobs(random);
   const shape = { nodes, faultsUntilMs, profile: 'harsh', durability: 'synced' } as const;
+  const slowWrites = makeSlowWrites(new Prng(seed ^ 0x510e), shape);
   const { names } = control;
   return {
     seed,
@@ -70,7 +71,7 @@ export function makeControlPlan(seed: number): ControlPlan {
     syncMsMax: random.pick([1, 5, 30, 120]),
     isMajorityHealed: random.chance(0.4),
     faultsUntilMs,
-    faults: makeFaults(random.fork(), shape).map(forControl),
+    faults: mergeFaults(makeFaults(random.fork(), shape).map(forControl), slowWrites),
     operations: makeAdminOperations(random.fork(), { names, nodes, faultsUntilMs }),
   };
 }

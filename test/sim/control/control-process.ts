@@ -10,11 +10,12 @@ import type { FoundingMessage } from '#src/broker/founding.js';
 import { readMetaProperties, writeMetaProperties } from '#src/control/meta-properties.js';
 import type { ControlMessage } from '#src/control/messages.js';
 import { settleWals } from '#src/log/wal-shards.js';
+import type { WriteBehind } from '#src/log/write-behind.js';
 import type { Logger } from '#src/observability/logger.js';
 import type { PeerTransport } from '#src/replication/replica.js';
 import type { MemoryDisk } from '../../log/memory-disk.js';
 import type { SimMutant } from '../mutant.js';
-import { branchLogger } from '../node-parts.js';
+import { branchLogger, writeBehind } from '../node-parts.js';
 import { Violation, type World } from '../world.js';
 import type { ControlHistory } from './control-history.js';
 import { ControlMain } from './control-main.js';
@@ -26,7 +27,12 @@ import { uuidFrom } from './uuid.js';
 
 export const DIRECTORY = '/data';
 
-export type Process = { readonly main: ControlMain; readonly shards: ControlShards };
+export type Process = {
+  readonly main: ControlMain;
+  readonly shards: ControlShards;
+  /** The disk as the threads see it. They share one: each has files of its own. */
+  readonly files: WriteBehind;
+};
 
 export type ProcessOptions = {
   readonly self: VoterId;
@@ -60,8 +66,9 @@ export function makeProcess(options: ProcessOptions): Process {
   const { self, plan, world, disk, clock, random, history, mutant, schedule } = options;
   const { clusterId } = takeIdentity(disk, self);
   const ports = { random: random.fork(), delayMsMax: plan.control.threadMsMax, schedule, world };
+  const files = writeBehind(disk, clock, world, mutant);
   const common = {
-    ...{ plan, self, disk, clock, history, directory: DIRECTORY, mutant: mutant?.inSource },
+    ...{ plan, self, disk: files, clock, history, directory: DIRECTORY, mutant: mutant?.inSource },
     logger: loggerOf(options),
     peers: options.peers,
     branch: (name: string) => world.branch(name),
@@ -113,7 +120,7 @@ export function makeProcess(options: ProcessOptions): Process {
       toAll(({ shard }) => shard.find(group)?.replica.transferLeadership(to));
     },
   });
-  return { main, shards };
+  return { main, shards, files };
 }
 
 function takeIdentity(disk: MemoryDisk, self: VoterId): { clusterId: string | null } {

@@ -5,14 +5,14 @@
 import type { VoterId } from '#src/base/group.js';
 import { LocalReplicas } from '#src/broker/local-replicas.js';
 import type { LocalReplica } from '#src/control/reconcile.js';
+import type { Disk } from '#src/log/disk.js';
 import { folderOwner } from '#src/log/recovery-state.js';
 import type { Logger } from '#src/observability/logger.js';
-import type { MemoryDisk } from '../../log/memory-disk.js';
 import { Violation } from '../world.js';
 import type { ControlHistory } from './control-history.js';
 
 export type WatchedReplicasOptions = {
-  readonly disk: MemoryDisk;
+  readonly disk: Disk;
   readonly directory: string;
   readonly logger: Logger;
   readonly self: VoterId;
