@@ -15,6 +15,7 @@ export const RAFT_MUTANTS = [
   'no-prev-epoch-check',
   'same-term-after-restart',
   'watermark-without-min',
+  'serving-before-told',
 ] as const;
 
 /** In the log on disk. */

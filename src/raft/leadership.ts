@@ -67,7 +67,9 @@ export class Leadership {
    * must not show less than leaders showed before.
    */
   isServingAt(commit: Position): boolean {
-    return comparePositions(commit, this.#servingFrom) >= 0 && this.isConfirmedSinceGap;
+    const { config, log } = this.#core;
+    const known = config.mutant === 'serving-before-told' ? log.commit : commit;
+    return comparePositions(known, this.#servingFrom) >= 0 && this.isConfirmedSinceGap;
   }
 
   get isConfirmedSinceGap(): boolean {

@@ -37,6 +37,7 @@ export const FAULTS: readonly string[] = [
 
 /** Ways through the code. */
 export const BRANCHES: readonly string[] = [
+  'turn-shared',
   // Raft
   'pre-vote',
   'campaign',

@@ -11,6 +11,7 @@ import {
   makeMemberOperations,
 } from './groups/group-plan.js';
 import type { NetworkKnobs } from './network.js';
+import { TURN_MS } from './node-turns.js';
 import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
 
@@ -60,6 +61,8 @@ export type Plan = {
   readonly coordinator: CoordinatorPlan | null;
   readonly syncMsMin: number;
   readonly syncMsMax: number;
+  /** Events that come within so long may share a turn of a node's loop; 0: none does. */
+  readonly turnMsMax: number;
   /** After the faults only a majority is healed at first. */
   readonly isMajorityHealed: boolean;
   readonly faultsUntilMs: number;
@@ -94,6 +97,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     coordinator,
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
+    turnMsMax: new Prng(seed ^ 0x7042).pick(TURN_MS),
     isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
     faultsUntilMs,
     faults: mergeFaults(makeFaults(random.fork(), ofLog), slowWrites),

@@ -4,7 +4,7 @@
  * loop; while paused they wait. What the turn led to is judged at its end.
  */
 import type { GroupKey, VoterId } from '#src/base/group.js';
-import type { Prng } from '#src/base/prng.js';
+import { Prng } from '#src/base/prng.js';
 import type { LogRange } from '#src/log/log-types.js';
 import { moveAside } from '#src/log/recovery-state.js';
 import { Wal } from '#src/log/wal.js';
@@ -32,6 +32,7 @@ import {
   writeBehind,
 } from './node-parts.js';
 import { produceAt } from './node-produce.js';
+import { NodeTurns } from './node-turns.js';
 import { specOf, topicOf } from './node-config.js';
 import { ReplicaWatch } from './replica-watch.js';
 import type { Plan } from './plan.js';
@@ -83,15 +84,12 @@ export class SimNode implements Station {
   coordinators: NodeGroups | null = null;
   #wal: Wal | null = null;
   #files: WriteBehind | null = null;
-  isPaused = false;
   /** How the last life ended, as the next one is told. */
   #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
-  #backlog: (() => void)[] = [];
   #gap = new GapDetector(0, 0);
   #majority: Majority;
+  readonly #turns: NodeTurns;
   readonly #requests = new Requests();
-  /** What a turn told clients; judged when the turn is over. */
-  #told: (() => void)[] = [];
 
   constructor(options: SimNodeOptions) {
     const { id, random, world } = options;
@@ -101,6 +99,15 @@ export class SimNode implements Station {
     this.#clock = new NodeClock(world, random);
     const { syncMsMin, syncMsMax } = options.plan;
     this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
+    const { seed, turnMsMax } = options.plan;
+    this.#turns = new NodeTurns({
+      world,
+      random: new Prng(seed ^ (id.nodeId << 8)),
+      turnMsMax,
+      onBegin: () => this.#lookForGap(),
+      onEnd: () => this.#endTurn(),
+      survives: () => this.#survives(),
+    });
     this.disk = newDisk(this, DIRECTORY);
     this.watches = options.groups.map((group) => new ReplicaWatch(this, group, options));
     this.#majority = new Majority(options.voters.length, options.plan.raft);
@@ -257,17 +264,16 @@ export class SimNode implements Station {
     this.isDamaged = false;
   }
 
-  pause(): void {
-    this.isPaused = this.isUp;
+  get isPaused(): boolean {
+    return this.#turns.isPaused;
   }
 
-  /** The timers come first, then what waits in the sockets. */
+  pause(): void {
+    this.#turns.isPaused = this.isUp;
+  }
+
   resume(): void {
-    if (!this.isPaused) return;
-    this.isPaused = false;
-    const { life } = this;
-    this.#tick();
-    for (const run of this.#backlog.splice(0)) if (life === this.life) this.turn(run);
+    if (this.isPaused) this.#turns.resume(() => this.#tick());
   }
 
   setClockRate(rate: number): void {
@@ -306,50 +312,45 @@ export class SimNode implements Station {
     produceAt(this, this.#o.groups[group] as SimGroup, batch, timeoutMs, answer);
   }
 
-  /** Something a client hears; judged when the turn is over, unheard when the process is dead. */
+  /** See {@link NodeTurns.tell}. */
   tell(how: () => void): void {
-    this.#told.push(how);
+    this.#turns.tell(how);
   }
 
-  /** One turn of the loop: the clock first, then the event, then everything it caused. */
+  /** An event in a turn of the loop: the clock first, then the event; see {@link NodeTurns}. */
   turn(run: () => void): void {
-    if (!this.isUp) return;
-    if (this.isPaused) {
-      this.#backlog.push(run);
-      return;
-    }
-    const shard = this.#shard as Shard;
-    if (this.#gap.look(this.#clock.monotonicMs())) {
-      this.#o.world.branch('gap');
-      shard.resumedAfterGap();
-    }
-    run();
-    shard.turn();
-    if (this.disk.isDead) return this.#dieInWrite();
-    for (const watch of this.watches) watch.look();
-    if (this.#told.length === 0) return;
-    for (const tell of this.#told.splice(0)) tell();
+    if (this.isUp) this.#turns.run(run);
   }
 
-  /** The process was killed in the middle of a write of this turn: nothing of it was ever said. */
-  #dieInWrite(): void {
+  #lookForGap(): void {
+    if (!this.#gap.look(this.#clock.monotonicMs())) return;
+    this.#o.world.branch('gap');
+    this.#shard?.resumedAfterGap();
+  }
+
+  #endTurn(): void {
+    this.#shard?.turn();
+    if (!this.disk.isDead) for (const watch of this.watches) watch.look();
+  }
+
+  /** A process that was killed in the middle of a write of this turn never said any of it. */
+  #survives(): boolean {
     const { world, random } = this.#o;
-    this.#told = [];
+    if (!this.disk.isDead) return this.isUp;
     world.fault('killed-in-write');
     this.crash('all', random);
+    return false;
   }
 
   #end(): void {
     this.isUp = false;
     this.life++;
+    this.#turns.drop();
     for (const watch of this.watches) watch.closed();
     this.#shard = null;
     this.coordinators = null;
     this.#wal = null;
     this.#files = null;
-    this.isPaused = false;
-    this.#backlog = [];
-    this.#told = [];
     this.#requests.drop();
     this.#o.network.leave(this.nodeId);
   }

@@ -6,7 +6,7 @@
 import type { GroupKey, VoterId } from '#src/base/group.js';
 import { METADATA_GROUP } from '#src/base/group.js';
 import { isPlainMsgpack } from '#src/base/plain-msgpack.js';
-import type { Prng } from '#src/base/prng.js';
+import { Prng } from '#src/base/prng.js';
 import type { FoundingMessage } from '#src/broker/founding.js';
 import type { ControlPlane } from '#src/control/control-plane.js';
 import type { ControlMessage } from '#src/control/messages.js';
@@ -20,6 +20,7 @@ import type { SimMutant } from '../mutant.js';
 import type { Network, Station } from '../network.js';
 import { NodeClock } from '../node-clock.js';
 import { isDiskTrouble, newDisk, readRanges } from '../node-parts.js';
+import { NodeTurns } from '../node-turns.js';
 import { SyncPace } from '../sync-pace.js';
 import { Violation, type World } from '../world.js';
 import { TICK_MS } from './control-config.js';
@@ -49,7 +50,6 @@ export class ControlNode implements Station, Victim {
   disk: MemoryDisk;
   life = 0;
   isUp = false;
-  isPaused = false;
   isStranger = false;
   isDamaged = false;
   /** Rises with each link that this process loses. */
@@ -61,13 +61,11 @@ export class ControlNode implements Station, Victim {
   #shardCount: number;
   #lastEnd: 'killed' | 'power' | 'clean' = 'killed';
   #gap = new GapDetector(0, 0);
-  #backlog: (() => void)[] = [];
   #soon: (() => void)[] = [];
   readonly #links = new Set<number>();
   /** Answers that clients wait for; null when the process ends before. */
   readonly #waiting = new Set<() => void>();
-  /** What a turn told clients. */
-  #told: (() => void)[] = [];
+  readonly #turns: NodeTurns;
   /** The process must end, by a disk error. */
   #failure: Error | null = null;
 
@@ -80,6 +78,14 @@ export class ControlNode implements Station, Victim {
     const { syncMsMin, syncMsMax } = plan;
     this.#shardCount = plan.control.shards;
     this.syncPace = new SyncPace({ world, random, syncMsMin, syncMsMax });
+    this.#turns = new NodeTurns({
+      world,
+      random: new Prng(plan.seed ^ (id.nodeId << 8)),
+      turnMsMax: plan.turnMsMax,
+      onBegin: () => this.#guard(() => this.#lookForGap()),
+      onEnd: () => this.#guard(() => this.#endTurn()),
+      survives: () => this.#survives(),
+    });
     this.disk = newDisk(this, DIRECTORY);
   }
 
@@ -184,16 +190,16 @@ export class ControlNode implements Station, Victim {
     this.disk = newDisk(this, DIRECTORY);
   }
 
+  get isPaused(): boolean {
+    return this.#turns.isPaused;
+  }
+
   pause(): void {
-    this.isPaused = this.isUp;
+    this.#turns.isPaused = this.isUp;
   }
 
   resume(): void {
-    if (!this.isPaused) return;
-    this.isPaused = false;
-    const { life } = this;
-    this.#tick();
-    for (const run of this.#backlog.splice(0)) if (life === this.life) this.turn(run);
+    if (this.isPaused) this.#turns.resume(() => this.#tick());
   }
 
   setClockRate(rate: number): void {
@@ -241,7 +247,7 @@ export class ControlNode implements Station, Victim {
     this.turn(() => {
       // Heard when the turn is over; unheard when the process died in it.
       work((value) => {
-        this.#told.push(() => {
+        this.#turns.tell(() => {
           if (this.#waiting.delete(drop)) answer(value);
         });
       });
@@ -249,30 +255,36 @@ export class ControlNode implements Station, Victim {
   }
 
   turn(run: () => void): void {
-    if (!this.isUp) return;
-    if (this.isPaused) {
-      this.#backlog.push(run);
-      return;
-    }
+    if (this.isUp) this.#turns.run(() => this.#guard(run));
+  }
+
+  /** What the disk does ends the process when the work is over; a bug ends the run. */
+  #guard(work: () => void): void {
     try {
-      this.#runTurn(run);
+      work();
     } catch (error) {
       if (!isDiskTrouble(error) && !this.disk.isDead) throw error;
       this.#failure ??= error as Error;
     }
-    if (this.disk.isDead) this.#die('killed-in-write');
-    else if (this.#failure !== null) this.#dieOf(this.#failure);
-    for (const tell of this.#told.splice(0)) tell();
   }
 
-  #runTurn(run: () => void): void {
+  #survives(): boolean {
+    if (!this.isUp) return false;
+    if (this.disk.isDead) this.#die('killed-in-write');
+    else if (this.#failure !== null) this.#dieOf(this.#failure);
+    return this.isUp;
+  }
+
+  #lookForGap(): void {
+    if (!this.#gap.look(this.clock.monotonicMs())) return;
     const { main, shards } = this.#process as Process;
-    if (this.#gap.look(this.clock.monotonicMs())) {
-      this.#o.world.branch('gap');
-      main.resumedAfterGap();
-      for (const { shard } of shards.all) shard.resumedAfterGap();
-    }
-    run();
+    this.#o.world.branch('gap');
+    main.resumedAfterGap();
+    for (const { shard } of shards.all) shard.resumedAfterGap();
+  }
+
+  #endTurn(): void {
+    const { main, shards } = this.#process as Process;
     main.turn();
     shards.turn();
     while (this.#soon.length > 0 && this.#failure === null && !this.disk.isDead) {
@@ -309,10 +321,8 @@ export class ControlNode implements Station, Victim {
     this.isUp = false;
     this.life++;
     this.#process = null;
-    this.isPaused = false;
-    this.#backlog = [];
+    this.#turns.drop();
     this.#soon = [];
-    this.#told = [];
     this.#links.clear();
     this.#failure = null;
     this.#o.network.leave(this.nodeId);

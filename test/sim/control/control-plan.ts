@@ -5,6 +5,7 @@
 import { Prng } from '#src/base/prng.js';
 import { DEFAULT_RAFT_KNOBS, type RaftKnobs } from '#src/raft/raft-config.js';
 import type { NetworkKnobs } from '../network.js';
+import { TURN_MS } from '../node-turns.js';
 import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from '../plan-faults.js';
 import { type TimedAdminOperation, makeAdminOperations } from './admin-load.js';
 
@@ -38,6 +39,8 @@ export type ControlPlan = {
   readonly control: ControlKnobs;
   readonly syncMsMin: number;
   readonly syncMsMax: number;
+  /** See {@link TURN_MS}. */
+  readonly turnMsMax: number;
   /** After the faults only a majority is healed at first. */
   readonly isMajorityHealed: boolean;
   readonly faultsUntilMs: number;
@@ -69,6 +72,7 @@ export function makeControlPlan(seed: number): ControlPlan {
     control,
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
+    turnMsMax: new Prng(seed ^ 0x7042).pick(TURN_MS),
     isMajorityHealed: random.chance(0.4),
     faultsUntilMs,
     faults: mergeFaults(makeFaults(random.fork(), shape).map(forControl), slowWrites),
