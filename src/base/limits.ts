@@ -65,6 +65,12 @@ export const HTTP_IDLE_MS_MAX = 60_000;
 /** Records that one HTTP request writes or reads. */
 export const HTTP_RECORDS_MAX = 10_000;
 
+/** Headers of one record that is written by HTTP. */
+export const HTTP_RECORD_HEADERS_MAX = 1_000;
+
+/** Levels of arrays and objects in a record's value that is kept as its JSON. */
+export const HTTP_JSON_DEPTH_MAX = 1_000;
+
 /** Longest wait of an HTTP long poll. */
 export const HTTP_WAIT_MS_MAX = 30_000;
 

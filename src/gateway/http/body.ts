@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { badRequest, Problem } from '../../handlers/http/problem.js';
 
 export const JSON_TYPE = 'application/json';
+export const NDJSON_TYPE = 'application/x-ndjson';
 
 const UNUSUAL_BODY_BYTES_MAX = 1 << 20;
 const EMPTY = Buffer.alloc(0);
@@ -29,7 +30,11 @@ export async function readBody(raw: IncomingMessage): Promise<Buffer> {
 
 /** `application/json` of `application/json; charset=utf-8`, in lower case; empty when not given. */
 export function mediaTypeOf({ headers }: FastifyRequest): string {
-  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return mediaType(headers['content-type'] ?? '');
+}
+
+export function mediaType(contentType: string): string {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 /** Throws Problem 400. */
@@ -53,7 +58,7 @@ export function parseJson(json: Buffer | string, what: string): unknown {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function textOf(bytes: Buffer, what: string): string {
+export function textOf(bytes: Buffer, what: string): string {
   try {
     return utf8.decode(bytes);
   } catch {

@@ -6,6 +6,46 @@
 
 type Slice = { readonly start: number; readonly end: number };
 
+/** A value where it stands in its text; its parts are looked for when they are asked for. */
+export class JsonSlice {
+  readonly #text: string;
+  readonly #start: number;
+  readonly #end: number;
+  #members: ReadonlyMap<string, Slice> | null = null;
+  #elements: readonly Slice[] | null = null;
+
+  constructor(text: string, start = skipSpace(text, 0), end = endOfValue(text, start)) {
+    this.#text = text;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get written(): string {
+    return this.#text.slice(this.#start, this.#end);
+  }
+
+  /** Levels of arrays and objects, its own too. */
+  get depth(): number {
+    return depthOf(this.#text, this.#start, this.#end);
+  }
+
+  /** Of an object. */
+  member(name: string): JsonSlice | undefined {
+    this.#members ??= membersOf(this.#text, this.#start);
+    return this.#part(this.#members.get(name));
+  }
+
+  /** Of an array. */
+  element(index: number): JsonSlice | undefined {
+    this.#elements ??= elementsOf(this.#text, this.#start);
+    return this.#part(this.#elements[index]);
+  }
+
+  #part(slice: Slice | undefined): JsonSlice | undefined {
+    return slice === undefined ? undefined : new JsonSlice(this.#text, slice.start, slice.end);
+  }
+}
+
 /** The members of the objects in the array that the object `text` has under `list`. */
 export function sliceList(text: string, list: string): ReadonlyMap<string, string>[] {
   const array = membersOf(text, skipSpace(text, 0)).get(list);
@@ -62,6 +102,23 @@ function endOfValue(text: string, start: number): number {
     if (depth === 0) return at;
   }
   return text.length;
+}
+
+function depthOf(text: string, start: number, end: number): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = start; at < end; ) {
+    const c = text[at] as string;
+    if (c === '"') {
+      at = endOfString(text, at);
+      continue;
+    }
+    if (c === '{' || c === '[') depth += 1;
+    else if (c === '}' || c === ']') depth -= 1;
+    deepest = Math.max(deepest, depth);
+    at += 1;
+  }
+  return deepest;
 }
 
 function endOfString(text: string, start: number): number {

@@ -5,11 +5,14 @@
  *       "headers": [{ "key": "trace", "value": "/w==", "encoding": "base64" }] }
  *
  * The same shape is taken when records are produced; a value that is an object, an array, a number
- * or a boolean is then kept as its JSON text. Pure.
+ * or a boolean is then kept as its JSON, as it was written: no digit of a number is lost. Pure.
  */
 import { Buffer } from 'node:buffer';
+import { assert } from '../../base/assert.js';
+import { HTTP_JSON_DEPTH_MAX, HTTP_RECORD_HEADERS_MAX } from '../../base/limits.js';
 import type { RecordHeader, RecordInput } from '../../records/batch.js';
 import type { LogRecord } from '../../records/records.js';
+import type { JsonSlice } from './json-slices.js';
 import { badRequest } from './problem.js';
 
 export type JsonHeader = { key: string; value: string | null; encoding?: 'base64' };
@@ -35,7 +38,6 @@ const FIELDS: ReadonlySet<string> = new Set([
   // What a read answers may be sent back as it is.
   'offset',
 ]);
-export const HEADERS_MAX = 1_000;
 
 /** A record to be written, and where its sender wants it. */
 export type RecordDraft = { readonly input: RecordInput; readonly partition: number | null };
@@ -69,8 +71,14 @@ function textOf(bytes: Uint8Array | null): { text: string | null; isBinary: bool
   }
 }
 
-/** `where` names the record in messages. Throws Problem 400. */
-export function recordFromJson(json: unknown, where: string): RecordDraft {
+/** Where a value stands that is kept as it was written: looked for only then. */
+type Written = () => JsonSlice | undefined;
+
+/**
+ * `where` names the record in messages, and `written` is what `json` was parsed from. Throws
+ * Problem 400.
+ */
+export function recordFromJson(json: unknown, written: Written, where: string): RecordDraft {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw badRequest(`${where} is ${shown(json)}, it must be an object like {"value": "hello"}`);
   }
@@ -81,10 +89,14 @@ export function recordFromJson(json: unknown, where: string): RecordDraft {
     throw badRequest(`${where} has the unknown field ${shown(name)}; known fields: ${known}`);
   }
   const { partition = null, timestamp } = record;
+  const part = (name: string): Written => {
+    return () => written()?.member(name);
+  };
+  const { key, keyEncoding, value, valueEncoding, headers } = record;
   const input: RecordInput = {
-    key: bytesOf(record['key'], record['keyEncoding'], `the key of ${where}`),
-    value: bytesOf(record['value'], record['valueEncoding'], `the value of ${where}`),
-    headers: headersOf(record['headers'], where),
+    key: bytesOf(key, keyEncoding, part('key'), `the key of ${where}`),
+    value: bytesOf(value, valueEncoding, part('value'), `the value of ${where}`),
+    headers: headersOf(headers, part('headers'), where),
     ...(timestamp === undefined ? {} : { timestamp: count(timestamp, `timestamp of ${where}`) }),
   };
   return {
@@ -93,29 +105,45 @@ export function recordFromJson(json: unknown, where: string): RecordDraft {
   };
 }
 
-function headersOf(json: unknown, where: string): RecordHeader[] {
+function headersOf(json: unknown, written: Written, where: string): RecordHeader[] {
   if (json === undefined || json === null) return [];
-  const entries: unknown[] = Array.isArray(json)
+  const isArray = Array.isArray(json);
+  const entries: unknown[] = isArray
     ? json
     : typeof json === 'object'
       ? Object.entries(json).map(([key, value]) => ({ key, value }))
       : [json];
-  if (entries.length > HEADERS_MAX) {
-    throw badRequest(`${where} has ${entries.length} headers, at most ${HEADERS_MAX} are taken`);
+  if (entries.length > HTTP_RECORD_HEADERS_MAX) {
+    const most = `at most ${HTTP_RECORD_HEADERS_MAX} are taken`;
+    throw badRequest(`${where} has ${entries.length} headers, ${most}`);
   }
-  return entries.map((entry) => {
+  const whole = once(written);
+  return entries.map((entry, i) => {
     const { key, value, encoding } = (entry ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof key !== 'string') {
       throw badRequest(`a header of ${where} is ${shown(entry)}, not {"key": …, "value": …}`);
     }
-    return { key, value: bytesOf(value, encoding, `the header ${shown(key)} of ${where}`) };
+    const part = (): JsonSlice | undefined =>
+      isArray ? whole()?.element(i)?.member('value') : whole()?.member(key);
+    return { key, value: bytesOf(value, encoding, part, `the header ${shown(key)} of ${where}`) };
   });
 }
 
-function bytesOf(value: unknown, encoding: unknown, what: string): Uint8Array | null {
+/** What a slice knows of its parts it knows once. */
+function once(written: Written): Written {
+  let slice: JsonSlice | undefined;
+  return () => (slice ??= written());
+}
+
+function bytesOf(
+  value: unknown,
+  encoding: unknown,
+  written: Written,
+  what: string,
+): Uint8Array | null {
   if (value === undefined || value === null) return null;
   if (encoding === undefined || encoding === null || encoding === 'utf8') {
-    return Buffer.from(typeof value === 'string' ? value : jsonOf(value, what));
+    return Buffer.from(typeof value === 'string' ? value : jsonOf(written(), what));
   }
   if (encoding !== 'base64') {
     throw badRequest(`encoding ${shown(encoding)} of ${what} is neither utf8 nor base64`);
@@ -126,14 +154,11 @@ function bytesOf(value: unknown, encoding: unknown, what: string): Uint8Array | 
   return Buffer.from(value, 'base64');
 }
 
-function jsonOf(value: unknown, what: string): string {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    // Thousands of levels: the parser has no bound, the writer has the stack.
-    if (!(error instanceof RangeError)) throw error;
-    throw badRequest(`${what} is nested too deeply: send it as text`);
-  }
+function jsonOf(slice: JsonSlice | undefined, what: string): string {
+  assert(slice !== undefined, 'what was parsed was written', { what });
+  // The parsers of those who read it have the stack.
+  if (slice.depth <= HTTP_JSON_DEPTH_MAX) return slice.written;
+  throw badRequest(`${what} is nested too deeply: send it as text`);
 }
 
 export const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;

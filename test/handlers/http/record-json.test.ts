@@ -1,14 +1,24 @@
 /** Records as JSON: what is written comes back, what is not valid is named. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HTTP_JSON_DEPTH_MAX } from '#src/base/limits.js';
 import { Problem } from '#src/handlers/http/problem.js';
-import { recordFromJson, recordToJson } from '#src/handlers/http/record-json.js';
+import { JsonSlice } from '#src/handlers/http/json-slices.js';
+import { type RecordDraft, recordFromJson, recordToJson } from '#src/handlers/http/record-json.js';
 
 const BINARY = Buffer.from([0xff, 0, 0xfe]);
 
+function draftOf(json: unknown, text = JSON.stringify(json)): RecordDraft {
+  return recordFromJson(json, () => new JsonSlice(text), 'line 3');
+}
+
+function written(text: string): RecordDraft {
+  return draftOf(JSON.parse(text), text);
+}
+
 function refused(json: unknown): string {
   try {
-    recordFromJson(json, 'line 3');
+    draftOf(json);
   } catch (error) {
     assert.instance(error, Problem);
     assert.is((error as Problem).status, 400);
@@ -37,7 +47,7 @@ test('text stays text, other bytes are base64 and say so, and both can be sent b
       { key: 'n', value: null },
     ],
   });
-  const { input } = recordFromJson(json, 'it');
+  const { input } = draftOf(json);
   assert.equal(input.key, BINARY);
   assert.equal(input.value, record.value);
   assert.equal(input.headers, headers);
@@ -45,12 +55,37 @@ test('text stays text, other bytes are base64 and say so, and both can be sent b
 });
 
 test('a value that is no text is kept as its JSON, and null is a tombstone', () => {
-  assert.equal(recordFromJson({ value: { a: [1] } }, 'it').input.value, Buffer.from('{"a":[1]}'));
-  assert.equal(recordFromJson({ value: 5 }, 'it').input.value, Buffer.from('5'));
-  assert.is(recordFromJson({ key: 'k', value: null }, 'it').input.value, null);
-  assert.is(recordFromJson({ value: 'x', partition: 2 }, 'it').partition, 2);
-  const { headers } = recordFromJson({ value: 'x', headers: { h: 'v' } }, 'it').input;
+  assert.equal(draftOf({ value: { a: [1] } }).input.value, Buffer.from('{"a":[1]}'));
+  assert.equal(draftOf({ value: 5 }).input.value, Buffer.from('5'));
+  assert.is(draftOf({ key: 'k', value: null }).input.value, null);
+  assert.is(draftOf({ value: 'x', partition: 2 }).partition, 2);
+  const { headers } = draftOf({ value: 'x', headers: { h: 'v' } }).input;
   assert.equal(headers, [{ key: 'h', value: Buffer.from('v') }]);
+});
+
+test('numbers keep their digits, and JSON its shape', () => {
+  const { input } = written(
+    '{"value": {"id": 12345678901234567890, "x":1.0} , "key":9007199254740993, "headers":' +
+      '{"a":"\u0041","b" : 1e400}, "value": [ 1e2 , "\u0041"]}',
+  );
+  assert.equal(input.value, Buffer.from('[ 1e2 , "\u0041"]'));
+  assert.equal(input.key, Buffer.from('9007199254740993'));
+  assert.equal(input.headers, [
+    { key: 'a', value: Buffer.from('A') },
+    { key: 'b', value: Buffer.from('1e400') },
+  ]);
+  const list = written('{"headers":[{"key":"a","value":-0},{"key":"a","value":0.10}]}');
+  assert.equal(
+    list.input.headers?.map(({ value }) => Buffer.from(value ?? []).toString()),
+    ['-0', '0.10'],
+  );
+});
+
+test('a value has as many levels as the bound says, and no more', () => {
+  const deep = (levels: number): string =>
+    `{"value":${'[{"a":'.repeat(levels / 2)}"[["${'}]'.repeat(levels / 2)}}`;
+  assert.is(written(deep(HTTP_JSON_DEPTH_MAX)).input.value?.length, HTTP_JSON_DEPTH_MAX * 4 + 4);
+  assert.throws(() => written(deep(HTTP_JSON_DEPTH_MAX + 2)), /the value of line 3 is nested too/);
 });
 
 test('what is not a record is refused by name', () => {

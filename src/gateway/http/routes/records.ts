@@ -4,20 +4,15 @@ import Type, { type Static } from 'typebox';
 import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import { produceRecords, type ProduceResult } from '../../../handlers/http/produce.js';
-import { badRequest } from '../../../handlers/http/problem.js';
 import { readRecords, type ReadResult } from '../../../handlers/http/read.js';
-import {
-  type RecordDraft,
-  recordFromJson,
-  recordToJson,
-} from '../../../handlers/http/record-json.js';
+import { type RecordDraft, recordToJson } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
-import { bodyBytes, JSON_TYPE, linesOf, mediaTypeOf, parseJson } from '../body.js';
+import { bodyBytes, JSON_TYPE, NDJSON_TYPE } from '../body.js';
 import { answers } from '../openapi.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
+import { draftsOfMany, formatOf } from '../record-bodies.js';
 
-const NDJSON = 'application/x-ndjson';
 const PRODUCE_MS_DEFAULT = 10_000;
 const READ_RECORDS_DEFAULT = 500;
 
@@ -103,7 +98,7 @@ const produceSchema = {
   params: TopicParams,
   querystring: ProduceQuery,
   requestBody: {
-    [NDJSON]: NewRecord,
+    [NDJSON_TYPE]: NewRecord,
     [JSON_TYPE]: Type.Array(NewRecord),
     '*/*': Type.String({ description: 'one record; its content type becomes a header of it' }),
   },
@@ -119,7 +114,7 @@ const readSchema = {
   querystring: ReadQuery,
   response: answers(200, 'The records, as lines if NDJSON is accepted.', Records, [
     JSON_TYPE,
-    NDJSON,
+    NDJSON_TYPE,
   ]),
 };
 
@@ -153,35 +148,15 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
 
 /** Which records a body holds: lines of JSON, an array of JSON, or one record of any bytes. */
 function draftsOf(request: FastifyRequest<Produce>): { drafts: RecordDraft[]; isMany: boolean } {
-  const type = mediaTypeOf(request);
   const body = bodyBytes(request);
-  if (type === NDJSON) {
-    const drafts = [];
-    for (const { line, number } of linesOf(body)) {
-      if (drafts.length === HTTP_RECORDS_MAX) throw tooMany();
-      drafts.push(recordFromJson(parseJson(line, `line ${number}`), `line ${number}`));
-    }
-    return { drafts, isMany: true };
-  }
-  if (type === JSON_TYPE && body.subarray(0, LEADING_MAX).toString().trimStart().startsWith('[')) {
-    const records = parseJson(body, 'the body') as unknown[];
-    if (records.length > HTTP_RECORDS_MAX) throw tooMany();
-    const drafts = records.map((record, i) => recordFromJson(record, `record ${i}`));
-    return { drafts, isMany: true };
-  }
-  const { key } = request.query;
   const contentType = request.headers['content-type'];
+  const format = formatOf(contentType ?? '', body);
+  if (format !== null) return { drafts: draftsOfMany(body, format), isMany: true };
+  const { key } = request.query;
   const headers =
     contentType === undefined ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
   const input = { key: key === undefined ? null : Buffer.from(key), value: body, headers };
   return { drafts: [{ input, partition: null }], isMany: false };
-}
-
-/** White space that may stand before an array. */
-const LEADING_MAX = 64;
-
-function tooMany() {
-  return badRequest(`more than ${HTTP_RECORDS_MAX} records in one request`);
 }
 
 function sendPlaced(reply: FastifyReply, result: ProduceResult, isMany: boolean): FastifyReply {
@@ -202,8 +177,10 @@ function sendRecords(request: FastifyRequest, reply: FastifyReply, found: ReadRe
   reply.header('lograft-high-watermark', highWatermark);
   reply.header('lograft-log-start-offset', logStartOffset);
   const { accept = '' } = request.headers;
-  if (accept.includes(NDJSON)) {
-    return reply.type(NDJSON).send(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  if (accept.includes(NDJSON_TYPE)) {
+    return reply
+      .type(NDJSON_TYPE)
+      .send(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
   return reply.send({ records, nextOffset, highWatermark, logStartOffset });
 }
