@@ -7,7 +7,10 @@
 #include "bind/env_state.h"
 #include "bind/functions.h"
 #include "core/batch.h"
+#include "core/json.h"
 #include "core/outbound.h"
+#include "core/record_blocks.h"
+#include "core/record_cutter.h"
 #include "core/socket_layer.h"
 
 namespace lograft {
@@ -18,6 +21,12 @@ const std::pair<const char*, size_t> kConstants[] = {
     {"BATCH_HEADER_BYTES", kBatchHeaderBytes},
     {"BATCH_FIELD_COUNT", kFieldCount},
     {"BATCH_FAULT_COUNT", static_cast<size_t>(BatchFault::kCount)},
+    {"JSON_DEPTH_MAX", kJsonDepthMax},
+    {"CUT_RECORDS_MAX", kCutRecordsMax},
+    {"CUT_HEADERS_MAX", kCutHeadersMax},
+    {"CUT_FAULT_COUNT", static_cast<size_t>(CutFault::kCount)},
+    {"BLOCK_HEAD_BYTES", kBlockHeadBytes},
+    {"RECORD_GROWTH_MAX", kRecordGrowthMax},
     {"SYNC_QUEUE_MAX", bind::kSyncQueueMax},
     {"EVENTS_MAX", kEventsMax},
     {"EVENT_STRIDE", kEventStride},
@@ -37,6 +46,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   }
   exports.Set("constants", constants);
   bind::RegisterBytes(env, exports);
+  bind::RegisterRecords(env, exports);
   bind::RegisterFiles(env, exports);
   bind::RegisterSync(env, exports);
   bind::RegisterSockets(env, exports);

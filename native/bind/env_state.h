@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "../core/record_cutter.h"
 #include "../core/write_watch.h"
 
 namespace lograft::bind {
@@ -89,6 +90,9 @@ class EnvState {
   WriteWatch write_watch;
   double* batch_fields = nullptr;
   Napi::Reference<Napi::Value> batch_fields_owner;
+  RecordCutter cutter;
+  int32_t* cut_fields = nullptr;
+  Napi::Reference<Napi::Value> cut_fields_owner;
 
  private:
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);

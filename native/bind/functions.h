@@ -6,6 +6,7 @@
 namespace lograft::bind {
 
 void RegisterBytes(Napi::Env env, Napi::Object exports);    // CRC and record batches
+void RegisterRecords(Napi::Env env, Napi::Object exports);  // bodies of many records
 void RegisterFiles(Napi::Env env, Napi::Object exports);    // positioned file access
 void RegisterSync(Napi::Env env, Napi::Object exports);     // sync threads
 void RegisterSockets(Napi::Env env, Napi::Object exports);  // socket layers

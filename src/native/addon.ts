@@ -30,6 +30,20 @@ export type NativeAddon = {
   stampBatch(bytes: Uint8Array, start: number, baseOffset: number, leaderEpoch: number): void;
   stampAppendTime(bytes: Uint8Array, start: number, wallMs: number): void;
 
+  setCutFields(fields: Int32Array): void;
+  cutRecords(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    isArray: boolean,
+    partitions: number,
+    partition: number,
+    anyPartition: number,
+    nowMs: number,
+  ): number;
+  takeBlocks(into: Uint8Array): void;
+  sealBatch(blocks: readonly Uint8Array[], records: number, into: Uint8Array): number;
+
   writeAt(
     fd: number,
     filePosition: number,

@@ -26,6 +26,8 @@ function entryOf(target: string, i: number, prng: Prng): Buffer {
       return varints(prng);
     case 'frame-reader':
       return frames(prng);
+    case 'record-cutter':
+      return recordLines(i, prng);
     default:
       return someBytes(prng, prng.int(1, 80));
   }
@@ -94,6 +96,22 @@ function frames(prng: Prng): Buffer {
   const slab = prng.int(0, 5) | (prng.chance(0.25) ? 0x80 : 0);
   const head = Buffer.of(slab, prng.int(8, 24), reads);
   return Buffer.concat([head, someBytes(prng, reads), someBytes(prng, prng.int(2, 40))]);
+}
+
+const LINES = [
+  '{"key":"k","value":"v","partition":0,"timestamp":1700000000000}',
+  '{"value":{"a":[1.5e-3,true,null,"\\"]},"offset":[{}]}',
+  '{"key":"\\ud83d\\ude00\\ud800/é😀","headers":{"a":1,"b":""}}',
+  '{"key":"/w==","keyEncoding":"base64","headers":[{"key":"h","value":"AA==","encoding":"utf8"}]}',
+  ' { "\\u0076alue" : "x" , "valueEncoding" : "utf8" } ',
+];
+
+/** mode u8 | partitions u8 | lines, or an array */
+function recordLines(i: number, prng: Prng): Buffer {
+  const list = Array.from({ length: prng.int(1, 4) }, () => prng.pick(LINES));
+  const isArray = i % 2 === 1;
+  const body = isArray ? `[${list.join(',')}]` : list.join(prng.chance(0.5) ? '\n' : '\r\n');
+  return Buffer.concat([Buffer.of(isArray ? 1 : 0, prng.int(0, 9)), Buffer.from(body)]);
 }
 
 function someBytes(prng: Prng, length: number): Buffer {

@@ -12,9 +12,15 @@ import { corpusOf } from './corpus.js';
 import type { FuzzFailure, FuzzReport } from './fuzz-target.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const CORE = ['batch', 'crc32c', 'frame_reader', 'outbound'].map(
-  (name) => `native/core/${name}.cc`,
-);
+const CORE = [
+  'batch',
+  'crc32c',
+  'frame_reader',
+  'json',
+  'outbound',
+  'record_blocks',
+  'record_cutter',
+].map((name) => `native/core/${name}.cc`);
 const FLAGS = [
   ...['-std=c++17', '-O2', '-g1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions'],
   ...['-fno-omit-frame-pointer', '-fno-sanitize-recover=all'],
@@ -31,6 +37,7 @@ const STORY_LINES_MAX = 40;
 /** Name, and the share of the time that it gets. */
 export const NATIVE_TARGETS: Readonly<Record<string, number>> = {
   batch: 5,
+  'record-cutter': 5,
   varint: 4,
   'frame-reader': 2,
   'carry-buffer': 1,

@@ -1,6 +1,7 @@
 /**
  * Bodies of many records, lines of JSON or an array of JSON, and what is wrong with them: the one
- * place that says so. Pure.
+ * place that says so. Native code cuts the same bodies (cut-bodies.ts); what it does not take is
+ * read here. Pure.
  */
 import { HTTP_RECORDS_MAX } from '../../base/limits.js';
 import { JsonSlice } from '../../handlers/http/json-slices.js';

@@ -3,7 +3,7 @@
  * of one partition go into one batch, and the answer tells the place of each once as many as `acks`
  * says have it.
  */
-import { LEADER_NONE, type Offset } from '../../base/units.js';
+import { LEADER_NONE, type Offset, type WallMs } from '../../base/units.js';
 import type { TopicImage } from '../../control/image.js';
 import type { Acks, ProduceOutcome } from '../../partition/access.js';
 import { encodeBatch, type RecordInput } from '../../records/batch.js';
@@ -25,7 +25,23 @@ export type ProduceQuery = {
 export type Placed = { readonly partition: number; readonly offset: Offset };
 
 /** One partition's share of a request. */
-type Share = { readonly partition: number; readonly places: number[]; records: RecordInput[] };
+export type Share = {
+  readonly partition: number;
+  /** Which of the request's records they are. */
+  readonly places: number[];
+  readonly records: RecordInput[];
+};
+
+/** The same, written. */
+export type ShareBatch = Omit<Share, 'records'> & { readonly bytes: Uint8Array };
+
+export type ShareRule = {
+  /** For records that do not name one themselves; null: by key, or `any`. */
+  readonly partition: number | null;
+  readonly any: number;
+  /** For records without a timestamp. */
+  readonly nowMs: WallMs;
+};
 
 export type ProduceResult = {
   /** In the order of the records; null where the record's partition failed. */
@@ -43,12 +59,29 @@ export async function produceRecords(
 ): Promise<ProduceResult> {
   writable(topic);
   if (drafts.length === 0) throw badRequest('there is no record in the request');
-  const shares = sharesOf(context, topic, drafts, query.partition);
-  const placed = new Array<Placed | null>(drafts.length).fill(null);
+  const any = anyPartition(context, topic);
+  const rule = { partition: query.partition, any, nowMs: context.clock.wallMs() };
+  const batches = sharesOf(topic, drafts, rule).map(({ partition, places, records }) => {
+    return { partition, places, bytes: encodeBatch({ records }, context.checksum) };
+  });
+  return produceBatches(context, topic, batches, query);
+}
+
+/** Every record of the request is in one of the batches. */
+export async function produceBatches(
+  context: HttpContext,
+  topic: TopicImage,
+  batches: readonly ShareBatch[],
+  query: ProduceQuery,
+): Promise<ProduceResult> {
+  writable(topic);
+  const count = batches.reduce((sum, { places }) => sum + places.length, 0);
+  const placed = new Array<Placed | null>(count).fill(null);
   let problem: Problem | null = null;
   await Promise.all(
-    shares.map(async ({ partition, places, records }) => {
-      const outcome = await produceShare(context, topic, { partition, places, records }, query);
+    batches.map(async (batch) => {
+      const { partition, places } = batch;
+      const outcome = await produceBatch(context, topic, batch, query);
       if (outcome.error !== null) {
         problem ??= partitionProblem(outcome.error, outcome.message, { partition });
         return;
@@ -62,14 +95,13 @@ export async function produceRecords(
   return { placed, problem };
 }
 
-function produceShare(
+function produceBatch(
   context: HttpContext,
   topic: TopicImage,
-  { partition, records }: Share,
+  { partition, bytes }: ShareBatch,
   { acks, timeoutMs }: ProduceQuery,
 ): Promise<ProduceOutcome> {
   const group = partitionOf(topic, partition);
-  const bytes = encodeBatch({ records }, context.checksum);
   const deadlineMs = context.clock.monotonicMs() + timeoutMs;
   return untilLed<ProduceOutcome>(context, deadlineMs, (done) => {
     const leftMs = Math.max(1, Math.round(deadlineMs - context.clock.monotonicMs()));
@@ -78,15 +110,13 @@ function produceShare(
   });
 }
 
-function sharesOf(
-  context: HttpContext,
+/** In the order in which their partitions appear. Throws Problem 404 for one that is not there. */
+export function sharesOf(
   topic: TopicImage,
   drafts: readonly RecordDraft[],
-  partition: number | null,
+  { partition, any, nowMs }: ShareRule,
 ): Share[] {
-  const nowMs = context.clock.wallMs();
   const shares = new Map<number, Share>();
-  const any = anyPartition(context, topic);
   drafts.forEach((draft, place) => {
     const chosen = draft.partition ?? partition ?? byKey(topic, draft.input.key) ?? any;
     partitionOf(topic, chosen);
@@ -107,7 +137,7 @@ function byKey(topic: TopicImage, key: RecordInput['key']): number | null {
 let turns = 0;
 
 /** Requests take turns: over partitions that are led here, else over those that are led at all. */
-function anyPartition(context: HttpContext, topic: TopicImage): number {
+export function anyPartition(context: HttpContext, topic: TopicImage): number {
   const count = topic.partitions.length;
   turns = (turns + 1) % Number.MAX_SAFE_INTEGER;
   let led: number | null = null;

@@ -28,7 +28,7 @@ constexpr Target kTargets[] = {
     {"batch", FuzzBatch},          {"carry-buffer", FuzzCarryBuffer},
     {"crc32c", FuzzCrc32c},        {"frame-reader", FuzzFrameReader},
     {"outbound", FuzzOutbound},    {"planted", FuzzPlanted},
-    {"varint", FuzzVarint},
+    {"record-cutter", FuzzRecordCutter}, {"varint", FuzzVarint},
 };
 
 const Target& Chosen() {

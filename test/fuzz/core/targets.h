@@ -11,6 +11,7 @@ void FuzzCarryBuffer(Input in);
 void FuzzCrc32c(Input in);
 void FuzzFrameReader(Input in);
 void FuzzOutbound(Input in);
+void FuzzRecordCutter(Input in);
 void FuzzVarint(Input in);
 
 }  // namespace lograft::fuzz

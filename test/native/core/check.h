@@ -53,6 +53,7 @@ void TestCrc32c();
 void TestBatch();
 void TestFrameReader();
 void TestOutbound();
+void TestRecordCutter();
 void TestSyncQueue();
 
 }  // namespace lograft::test

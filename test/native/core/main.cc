@@ -6,6 +6,7 @@ int main() {
   lograft::test::TestBatch();
   lograft::test::TestFrameReader();
   lograft::test::TestOutbound();
+  lograft::test::TestRecordCutter();
   lograft::test::TestSyncQueue();
   std::puts("core ok");
   return 0;

@@ -3,11 +3,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
 import type { HttpContext } from '../../../handlers/http/context.js';
-import { produceRecords, type ProduceResult } from '../../../handlers/http/produce.js';
+import {
+  anyPartition,
+  produceBatches,
+  produceRecords,
+  type ProduceResult,
+} from '../../../handlers/http/produce.js';
 import { readRecords, type ReadResult } from '../../../handlers/http/read.js';
 import { type RecordDraft, recordToJson } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, JSON_TYPE, NDJSON_TYPE } from '../body.js';
+import { batchesOf, cutBody } from '../cut-bodies.js';
 import { answers } from '../openapi.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
@@ -125,9 +131,22 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
   app.post<Produce>('/topics/:topic/records', { schema: produceSchema }, async (request, reply) => {
     const topic = topicNamed(context, request.params.topic);
     const { partition = null, acks = 'all', timeout = PRODUCE_MS_DEFAULT } = request.query;
-    const { drafts, isMany } = draftsOf(request);
     const query = { partition, acks: ACKS[acks], timeoutMs: timeout };
-    return sendPlaced(reply, await produceRecords(context, topic, drafts, query), isMany);
+    const body = bodyBytes(request);
+    const format = formatOf(request.headers['content-type'] ?? '', body);
+    if (format === null) {
+      const drafts = [oneRecord(request, body)];
+      return sendPlaced(reply, await produceRecords(context, topic, drafts, query), false);
+    }
+    const cut = cutBody(body, {
+      ...{ format, partition, partitions: topic.partitions.length },
+      ...{ anyPartition: anyPartition(context, topic), nowMs: context.clock.wallMs() },
+    });
+    const result =
+      cut === null
+        ? await produceRecords(context, topic, draftsOfMany(body, format), query)
+        : await produceBatches(context, topic, batchesOf(cut), query);
+    return sendPlaced(reply, result, true);
   });
 
   app.get<Read>(
@@ -146,17 +165,17 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
   );
 }
 
-/** Which records a body holds: lines of JSON, an array of JSON, or one record of any bytes. */
-function draftsOf(request: FastifyRequest<Produce>): { drafts: RecordDraft[]; isMany: boolean } {
-  const body = bodyBytes(request);
-  const contentType = request.headers['content-type'];
-  const format = formatOf(contentType ?? '', body);
-  if (format !== null) return { drafts: draftsOfMany(body, format), isMany: true };
-  const { key } = request.query;
-  const headers =
-    contentType === undefined ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
-  const input = { key: key === undefined ? null : Buffer.from(key), value: body, headers };
-  return { drafts: [{ input, partition: null }], isMany: false };
+/** The body as it is. */
+function oneRecord({ query, headers }: FastifyRequest<Produce>, body: Buffer): RecordDraft {
+  const { key } = query;
+  const contentType = headers['content-type'];
+  const input = {
+    key: key === undefined ? null : Buffer.from(key),
+    value: body,
+    headers:
+      contentType === undefined ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }],
+  };
+  return { input, partition: null };
 }
 
 function sendPlaced(reply: FastifyReply, result: ProduceResult, isMany: boolean): FastifyReply {
