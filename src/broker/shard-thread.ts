@@ -19,6 +19,7 @@ import { Wal } from '../log/wal.js';
 import type { WriteBehind } from '../log/write-behind.js';
 import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
+import { sealBatch } from '../native/record-cutter.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type ThreadLogger } from '../observability/logger.js';
 import { LoopMeter } from '../observability/loop-meter.js';
@@ -291,6 +292,7 @@ class ShardThread {
     return new TurnBatches({
       partition: (group) => this.#router.access(group),
       checksum: recordChecksum,
+      seal: sealBatch,
       elsewhere: (group, bytes, options, done) => {
         const call: ForwardedProduce = { group, bytes, options };
         this.#main.call('produce-elsewhere', call, [], (error, outcome) => {

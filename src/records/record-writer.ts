@@ -47,7 +47,12 @@ export function writeRecord(into: Buffer, start: number, record: Measured): numb
   into[at++] = 0;
   at = writeVarint(into, at, record.timestampDelta);
   at = writeVarint(into, at, record.offsetDelta);
-  at = writeField(into, at, record.key);
+  return writeTail(into, at, record);
+}
+
+/** What is behind the two deltas: it is the same wherever the record is in its batch. */
+export function writeTail(into: Buffer, start: number, record: Measured): number {
+  let at = writeField(into, start, record.key);
   at = writeField(into, at, record.value);
   at = writeVarint(into, at, record.headers.length / 2);
   for (const field of record.headers) at = writeField(into, at, field);

@@ -1,4 +1,4 @@
-/** Which partition a record goes to, and its way into the batch of this turn. Shard thread. */
+/** Which partitions records may go to, and the way into the batch of this turn. Shard thread. */
 import type { GroupKey } from '../../base/group.js';
 import type { TopicId } from '../../base/units.js';
 import type { TopicImage } from '../../control/image.js';
@@ -21,7 +21,7 @@ export type RecordParts = {
   readonly timeoutMs: number | null;
 };
 
-const TIMEOUT_MS_DEFAULT = 10_000;
+export const PRODUCE_MS_DEFAULT = 10_000;
 
 /** The partition of a record; null when this node does not lead it, or knows nothing of it. */
 export function choosePartition(
@@ -37,6 +37,23 @@ export function choosePartition(
   return isLedHere(context, topicId, wanted) ? { topicId, partition: wanted } : null;
 }
 
+/** A topic that many records are written to at once. */
+export type TopicToWrite = {
+  readonly topicId: TopicId;
+  readonly partitions: number;
+  /** For records without a key: one that is led here; null when none is. */
+  readonly anyPartition: number | null;
+};
+
+/** Null when this node knows nothing of it, or nobody may write to it. */
+export function topicToWrite(context: HandlerContext, name: string): TopicToWrite | null {
+  const topic = context.isCurrent() ? context.image().topics.get(name) : undefined;
+  if (topic === undefined || topic.isInternal) return null;
+  const { topicId, partitions } = topic;
+  const anywhere = anyPartition(context, topic)?.partition ?? null;
+  return { topicId, partitions: partitions.length, anyPartition: anywhere };
+}
+
 /** Hands a record to the batch of this turn; `value` is kept until the turn is over. */
 export function placeRecord(
   { context, batches }: { readonly context: HandlerContext; readonly batches: TurnBatches },
@@ -49,7 +66,7 @@ export function placeRecord(
     contentType === null ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
   const record = { key: keyBytes, value, headers, timestamp: context.clock.wallMs() };
   const bytes = value.length + (keyBytes?.length ?? 0) + (contentType?.length ?? 0);
-  batches.add(group, record, { acks, timeoutMs: timeoutMs ?? TIMEOUT_MS_DEFAULT, bytes }, done);
+  batches.add(group, record, { acks, timeoutMs: timeoutMs ?? PRODUCE_MS_DEFAULT, bytes }, done);
 }
 
 function isLedHere(context: HandlerContext, topicId: TopicId, partition: number): boolean {

@@ -1,7 +1,7 @@
 /**
- * Records that arrive one by one in one turn of the loop and go to one partition leave it as one
- * batch: no timer, no waiting, and one append for all of them. Each caller hears of its own record.
- * Shard thread.
+ * Records that arrive in one turn of the loop and go to one partition leave it as one batch: no
+ * timer, no waiting, and one append for all of them. Some come alone, some as a request's share
+ * that native code has cut already. Each caller hears of its own. Shard thread.
  */
 import type { GroupKey } from '../../base/group.js';
 import { groupText } from '../../base/group.js';
@@ -15,17 +15,23 @@ import type {
   ProduceOutcome,
 } from '../../partition/access.js';
 import { type Checksum, encodeBatch, type RecordInput } from '../../records/batch.js';
+import { blockOf } from '../../records/record-blocks.js';
 
-/** What becomes of one record. */
+/** What becomes of a record, or of several that came together: the offset is the first one's. */
 export type RecordDone = (
   error: PartitionError | null,
   message: string | null,
   offset: Offset,
 ) => void;
 
+/** Records whose batch is still to come; records/record-blocks.ts says how they are written. */
+export type WaitingBlocks = { readonly blocks: Uint8Array; readonly records: number };
+
 export type TurnBatchesOptions = {
   readonly partition: (group: GroupKey) => PartitionAccess;
   readonly checksum: Checksum;
+  /** One batch of so many records in blocks. */
+  readonly seal: (blocks: readonly Uint8Array[], records: number) => Uint8Array;
   /** Writes a batch wherever its leader is now, waiting for one as long as `timeoutMs` allows. */
   readonly elsewhere: (
     group: GroupKey,
@@ -35,11 +41,18 @@ export type TurnBatchesOptions = {
   ) => void;
 };
 
+type Wish = { readonly acks: Acks; readonly timeoutMs: number };
+
+/** What one caller brought. */
+type Part = {
+  readonly content: RecordInput | WaitingBlocks;
+  readonly done: RecordDone;
+};
+
 type Gathered = {
   readonly group: GroupKey;
   readonly acks: Acks;
-  readonly records: RecordInput[];
-  readonly dones: RecordDone[];
+  readonly parts: Part[];
   timeoutMs: number;
   bytes: number;
 };
@@ -59,21 +72,28 @@ export class TurnBatches {
   add(
     group: GroupKey,
     record: RecordInput,
-    { acks, timeoutMs, bytes }: { acks: Acks; timeoutMs: number; bytes: number },
+    { bytes, ...wish }: Wish & { bytes: number },
     done: RecordDone,
   ): void {
+    this.#gather(group, wish, bytes + RECORD_BYTES, { content: record, done });
+  }
+
+  /** All of them go into one batch; the bytes are kept until {@link flush}. */
+  addBlocks(group: GroupKey, waiting: WaitingBlocks, wish: Wish, done: RecordDone): void {
+    this.#gather(group, wish, waiting.blocks.length, { content: waiting, done });
+  }
+
+  #gather(group: GroupKey, { acks, timeoutMs }: Wish, bytes: number, part: Part): void {
     const key = `${groupText(group)} ${acks}`;
     let gathered = this.#gathered.get(key);
-    const isFull =
-      gathered !== undefined && gathered.bytes + bytes + RECORD_BYTES > HTTP_TURN_BATCH_BYTES_MAX;
+    const isFull = gathered !== undefined && gathered.bytes + bytes > HTTP_TURN_BATCH_BYTES_MAX;
     if (gathered !== undefined && isFull) this.#send(gathered);
     if (gathered === undefined || isFull) {
-      gathered = { group, acks, records: [], dones: [], timeoutMs: 0, bytes: 0 };
+      gathered = { group, acks, parts: [], timeoutMs: 0, bytes: 0 };
       this.#gathered.set(key, gathered);
     }
-    gathered.records.push(record);
-    gathered.dones.push(done);
-    gathered.bytes += bytes + RECORD_BYTES;
+    gathered.parts.push(part);
+    gathered.bytes += bytes;
     gathered.timeoutMs = Math.max(gathered.timeoutMs, timeoutMs);
   }
 
@@ -85,27 +105,47 @@ export class TurnBatches {
     for (const gathered of all) this.#send(gathered);
   }
 
-  #send({ group, acks, records, dones, timeoutMs }: Gathered): void {
-    const bytes = encodeBatch({ records }, this.#options.checksum);
+  #send({ group, acks, parts, timeoutMs }: Gathered): void {
+    const bytes = this.#batchOf(parts);
     const answer = ({ error, message, baseOffset }: ProduceOutcome): void => {
-      // Alone a record may be small enough for the topic.
-      if (error === 'MESSAGE_TOO_LARGE' && records.length > 1) {
-        records.forEach((record, i) =>
-          this.#send({
-            ...{ group, acks, timeoutMs, bytes: 0 },
-            ...{ records: [record], dones: [dones[i] as RecordDone] },
-          }),
-        );
+      // Alone a part may be small enough for the topic.
+      if (error === 'MESSAGE_TOO_LARGE' && parts.length > 1) {
+        for (const part of parts) this.#send({ group, acks, timeoutMs, bytes: 0, parts: [part] });
         return;
       }
-      dones.forEach((done, i) => done(error, message, baseOffset < 0 ? -1 : baseOffset + i));
+      let next = baseOffset;
+      for (const { content, done } of parts) {
+        done(error, message, baseOffset < 0 ? -1 : next);
+        next += countOf(content);
+      }
     };
     const { partition, elsewhere } = this.#options;
     const options = { acks, timeoutMs };
     partition(group).produce(bytes, 0, bytes.length, options, (outcome) => {
-      // Certainly not written here: the leader has just moved.
+      // Certainly not written here: the leader is another node, or has just moved.
       if (outcome.error === 'NOT_LEADER') elsewhere(group, bytes, options, answer);
       else answer(outcome);
     });
   }
+
+  #batchOf(parts: readonly Part[]): Uint8Array {
+    const records: RecordInput[] = [];
+    for (const { content } of parts) {
+      if ('blocks' in content) return this.#sealed(parts);
+      records.push(content);
+    }
+    return encodeBatch({ records }, this.#options.checksum);
+  }
+
+  #sealed(parts: readonly Part[]): Uint8Array {
+    const blocks = parts.map(({ content }) =>
+      'blocks' in content ? content.blocks : blockOf(content),
+    );
+    const records = parts.reduce((sum, { content }) => sum + countOf(content), 0);
+    return this.#options.seal(blocks, records);
+  }
+}
+
+function countOf(content: RecordInput | WaitingBlocks): number {
+  return 'blocks' in content ? content.records : 1;
 }

@@ -2,87 +2,17 @@
  * Requests that the shard answers itself, on raw sockets: in order, in any pieces, and with the
  * framework taking over in the middle of a connection without a byte lost.
  */
-import { connect, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readBatchHeader } from '#src/records/batch.js';
 import { TestCluster } from '../../support/cluster.js';
+import { type Answer, RawClient } from './raw-client.js';
 
 let cluster: TestCluster;
 let leader = 0;
 
-type Answer = { status: number; headers: Map<string, string>; body: Buffer };
-
-/** A client that writes what it is told and reads answers one after the other. */
-class RawClient {
-  readonly socket: Socket;
-  #bytes = Buffer.alloc(0);
-  #wake: () => void = () => {};
-  isEnded = false;
-
-  constructor(node: number) {
-    this.socket = connect(cluster.basePort + 200 + node, '127.0.0.1');
-    this.socket.setNoDelay(true);
-    this.socket.on('data', (bytes) => {
-      this.#bytes = Buffer.concat([this.#bytes, bytes]);
-      this.#wake();
-    });
-    this.socket.on('close', () => {
-      this.isEnded = true;
-      this.#wake();
-    });
-    this.socket.on('error', () => {
-      // Told by the close that follows.
-    });
-  }
-
-  write(text: string | Buffer): void {
-    this.socket.write(text);
-  }
-
-  /** The next answer; null when the connection ended before it. */
-  async answer(): Promise<Answer | null> {
-    const headEnd = await this.#until(() => this.#bytes.indexOf('\r\n\r\n'));
-    if (headEnd < 0) return null;
-    const [first = '', ...lines] = this.#bytes.subarray(0, headEnd).toString().split('\r\n');
-    const headers = new Map(
-      lines.map((line) => {
-        const colon = line.indexOf(':');
-        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
-      }),
-    );
-    const length = Number(headers.get('content-length') ?? 0);
-    const bodyStart = headEnd + 4;
-    const isWhole = (): number => (this.#bytes.length >= bodyStart + length ? 0 : -1);
-    if ((await this.#until(isWhole)) < 0) return null;
-    const body = this.#bytes.subarray(bodyStart, bodyStart + length);
-    this.#bytes = this.#bytes.subarray(bodyStart + length);
-    return { status: Number(first.split(' ')[1]), headers, body };
-  }
-
-  async json(): Promise<Record<string, unknown>> {
-    const answer = await this.answer();
-    assert.ok(answer, 'the connection lives');
-    return { status: answer.status, ...JSON.parse(answer.body.toString()) };
-  }
-
-  close(): void {
-    this.socket.destroy();
-  }
-
-  async #until(found: () => number): Promise<number> {
-    const endMs = performance.now() + 20_000;
-    for (;;) {
-      const at = found();
-      if (at >= 0) return at;
-      if (this.isEnded) return -1;
-      assert.ok(performance.now() < endMs, 'an answer comes');
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        setTimeout(resolve, 100);
-      });
-    }
-  }
+function rawClient(node: number): RawClient {
+  return new RawClient(cluster.basePort + 200 + node);
 }
 
 function produce(body: string, more = ''): string {
@@ -111,7 +41,7 @@ test.before(async () => {
 test.after(() => cluster.down());
 
 test('many requests in one packet are answered in order, and share batches', async () => {
-  const client = new RawClient(leader);
+  const client = rawClient(leader);
   const bodies = Array.from({ length: 200 }, (_, i) => `packed-${i}`);
   client.write(bodies.map((body) => produce(body)).join(''));
   const first = (await client.json())['offset'] as number;
@@ -128,7 +58,7 @@ test('many requests in one packet are answered in order, and share batches', asy
 });
 
 test('a request may come byte by byte, and in any pieces with the next one', async () => {
-  const client = new RawClient(leader);
+  const client = rawClient(leader);
   for (const byte of produce('slowly')) {
     client.write(byte);
     await new Promise((resolve) => setImmediate(resolve));
@@ -144,7 +74,7 @@ test('a request may come byte by byte, and in any pieces with the next one', asy
 });
 
 test('the framework takes over where a request is not plain, and nothing is lost', async () => {
-  const client = new RawClient(leader);
+  const client = rawClient(leader);
   const chunked =
     'POST /topics/hot/records?partition=0 HTTP/1.1\r\nHost: x\r\n' +
     'Transfer-Encoding: chunked\r\n\r\n' +
@@ -165,7 +95,7 @@ test('the framework takes over where a request is not plain, and nothing is lost
 });
 
 test('a stream is one answer among others on its connection', async () => {
-  const client = new RawClient(leader);
+  const client = rawClient(leader);
   client.write(
     produce('s1') +
       fetchRequest('/topics/hot/partitions/0/stream?offset=0', 'Range: bytes=0-60\r\n') +
@@ -184,11 +114,11 @@ test('a stream is one answer among others on its connection', async () => {
 });
 
 test('a client that wants to close is answered first', async () => {
-  const client = new RawClient(leader);
+  const client = rawClient(leader);
   client.write(produce('last', 'Connection: close\r\n'));
   assert.is((await client.answer())?.headers.get('connection'), 'close');
   assert.is(await client.answer(), null);
-  const whole = new RawClient(leader);
+  const whole = rawClient(leader);
   whole.write(fetchRequest('/topics/hot/partitions/0/stream', 'Connection: close\r\n'));
   const answer = (await whole.answer()) as Answer;
   assert.is(answer.body.length, Number(answer.headers.get('content-length')));
@@ -197,14 +127,14 @@ test('a client that wants to close is answered first', async () => {
 
 test('a client that has said all it wants to say still hears the answer', async () => {
   for (const text of [produce('half'), fetchRequest('/topics/hot/partitions/0/stream')]) {
-    const client = new RawClient(leader);
+    const client = rawClient(leader);
     client.socket.end(text);
     const answer = (await client.answer()) as Answer;
     assert.is(answer.status, 200);
     assert.is(answer.body.length, Number(answer.headers.get('content-length')));
     assert.is(await client.answer(), null);
   }
-  const unfinished = new RawClient(leader);
+  const unfinished = rawClient(leader);
   unfinished.socket.end(produce('half').slice(0, -2));
   const refused = await unfinished.answer();
   assert.ok(refused === null || refused.status === 400);
@@ -213,7 +143,7 @@ test('a client that has said all it wants to say still hears the answer', async 
 
 test('what is no HTTP is refused, whatever came before it', async () => {
   for (const nonsense of ['\x16\x03\x01\x02\x00', 'GET\r\n\r\n', 'POST / HTTP/9.9\r\n\r\n']) {
-    const client = new RawClient(leader);
+    const client = rawClient(leader);
     client.write(produce('good') + nonsense);
     assert.is((await client.json())['status'], 200);
     const answer = await client.answer();
@@ -229,7 +159,7 @@ test('keys choose the partition, and another node serves what it does not lead',
   await cluster.createTopic('keyed', 3);
   const seen = new Map<string, unknown>();
   for (const node of [1, 2, 3]) {
-    const client = new RawClient(node);
+    const client = rawClient(node);
     for (const key of ['21', 'foobar', 'abc', 'lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8']) {
       const head = `POST /topics/keyed/records?key=${key} HTTP/1.1\r\nHost: x\r\n`;
       client.write(`${head}Content-Length: 1\r\n\r\nv`);
@@ -246,8 +176,8 @@ test('keys choose the partition, and another node serves what it does not lead',
 });
 
 test('idle connections by the hundred take nothing from a busy one', async () => {
-  const idle = Array.from({ length: 300 }, () => new RawClient(leader));
-  const client = new RawClient(leader);
+  const idle = Array.from({ length: 300 }, () => rawClient(leader));
+  const client = rawClient(leader);
   for (let i = 0; i < 20; i++) {
     client.write(produce(`busy-${i}`));
     assert.is((await client.json())['status'], 200);

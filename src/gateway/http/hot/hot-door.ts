@@ -4,6 +4,7 @@
  * framework on the main thread, with every byte that was not worked on, and does not come back.
  * Promise: nothing is answered here that the framework would have answered otherwise. Shard thread.
  */
+import { assert } from '../../../base/assert.js';
 import { readRequestHead, type RequestHead } from '../request-head.js';
 import {
   HTTP_BODY_BYTES_MAX,
@@ -22,6 +23,7 @@ import type { Logger } from '../../../observability/logger.js';
 import { REFUSALS, type ShardCounters } from '../../../observability/shard-counters.js';
 import { HotConnection } from './hot-connection.js';
 import { answerProduce } from './hot-produce.js';
+import { answerMany } from './hot-produce-many.js';
 import { type HotRequest, hotRequestOf } from './hot-request.js';
 import { HotStream } from './hot-stream.js';
 
@@ -51,6 +53,10 @@ type Hot = {
   readonly request: HotRequest;
   readonly body: Buffer;
 };
+
+/** Each record says which partition it is for. */
+const BY_BODY = 'by-body';
+type HotGroup = GroupKey | typeof BY_BODY;
 
 export class HotDoor {
   readonly #options: HotDoorOptions;
@@ -151,15 +157,10 @@ export class HotDoor {
       const head = readRequestHead(bytes, at, end);
       if (head === 'incomplete') break;
       const request = head === 'other' ? null : hotRequestOf(head);
-      const group = request === null ? null : choosePartition(this.#options.context, request);
+      const group = request === null ? null : this.#groupOf(request);
       const isHot = head !== 'other' && request !== null && group !== null;
-      if (
-        !isHot ||
-        head.contentLength > HTTP_HOT_BODY_BYTES_MAX ||
-        !this.#mayServe(request, group)
-      ) {
-        connection.keep(bytes.subarray(at, end));
-        this.#leave(connection);
+      if (!isHot || head.contentLength > HTTP_HOT_BODY_BYTES_MAX) {
+        this.#leaveWith(connection, bytes.subarray(at, end));
         return;
       }
       // A stream writes to the socket itself: everything before it is to be answered first.
@@ -173,19 +174,29 @@ export class HotDoor {
         connection.neededBytes = bodyEnd - at;
         break;
       }
+      const hot = { head, request, body: bytes.subarray(bodyStart, bodyEnd) };
+      if (!this.#serve(connection, group, hot)) {
+        this.#leaveWith(connection, bytes.subarray(at, end));
+        return;
+      }
       at = bodyEnd;
-      this.#serve(connection, group, { head, request, body: bytes.subarray(bodyStart, bodyEnd) });
       if (connection.stream !== null) break;
     }
     if (at < end) connection.keep(bytes.subarray(at, end));
     if (connection.unreadBytes > HTTP_BODY_BYTES_MAX) this.#leave(connection);
   }
 
-  #serve(connection: HotConnection, group: GroupKey, { head, request, body }: Hot): void {
+  /** False: the body says that it is not for here. */
+  #serve(connection: HotConnection, group: HotGroup, { head, request, body }: Hot): boolean {
     const { context, batches, counters } = this.#options;
+    const parts = { context, batches, counters };
+    if (request.kind === 'produce-many') {
+      return answerMany(parts, connection, head, request, body);
+    }
+    assert(group !== BY_BODY, 'the request names its partition', { kind: request.kind });
     if (request.kind === 'produce') {
-      answerProduce({ context, batches, counters }, connection, group, head, request, body);
-      return;
+      answerProduce(parts, connection, group, head, request, body);
+      return true;
     }
     const onEnd = (): void => {
       connection.stream = null;
@@ -193,14 +204,19 @@ export class HotDoor {
       // Its answer comes before those of what has waited.
       setImmediate(() => this.#resume(connection));
     };
-    const parts = { context, counters, connection, group, head, request, onEnd };
-    connection.stream = new HotStream(parts);
+    const stream = { context, counters, connection, group, head, request, onEnd };
+    connection.stream = new HotStream(stream);
     connection.stream.start();
+    return true;
   }
 
-  /** A file of another shard is not for this one's sockets. */
-  #mayServe({ kind }: HotRequest, group: GroupKey): boolean {
-    return kind === 'produce' || this.#options.isHere(group);
+  /** Null: not for here. */
+  #groupOf(request: HotRequest): HotGroup | null {
+    if (request.kind === 'produce-many') return BY_BODY;
+    const group = choosePartition(this.#options.context, request);
+    // A file of another shard is not for this one's sockets.
+    const mayServe = group === null || request.kind === 'produce' || this.#options.isHere(group);
+    return mayServe ? group : null;
   }
 
   /** Works on what had to wait. */
@@ -208,6 +224,11 @@ export class HotDoor {
     if (!this.#connections.has(connection.id) || connection.isClosing) return;
     const unread = connection.takeUnread();
     if (unread.length > 0) this.#read(connection, unread, 0, unread.length);
+  }
+
+  #leaveWith(connection: HotConnection, unread: Buffer): void {
+    connection.keep(unread);
+    this.#leave(connection);
   }
 
   #leave(connection: HotConnection): void {

@@ -18,7 +18,7 @@ export type ProduceParts = {
   readonly counters: ShardCounters;
 };
 
-const PRODUCE = HTTP_KINDS.indexOf('produce');
+export const PRODUCE = HTTP_KINDS.indexOf('produce');
 const OK_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n';
 const CLOSE = 'connection: close\r\n';
 
@@ -48,16 +48,22 @@ export function answerProduce(
 }
 
 function placedBytes(partition: number, offset: Offset, isLast: boolean): Buffer {
-  const text = `{"partition":${partition},"offset":${offset}}`;
-  const length = `content-length: ${text.length}\r\n\r\n`;
-  return Buffer.from(OK_HEAD + (isLast ? CLOSE : '') + length + text, 'latin1');
+  return okBytes(`{"partition":${partition},"offset":${offset}}`, isLast);
+}
+
+/** `json` is ASCII. */
+export function okBytes(json: string, isLast: boolean): Buffer {
+  const length = `content-length: ${json.length}\r\n\r\n`;
+  return Buffer.from(OK_HEAD + (isLast ? CLOSE : '') + length + json, 'latin1');
 }
 
 export function problemBytes(problem: Problem, isLast: boolean): Buffer {
   const { status, code, message, details } = problem;
   const text = problemText(status, code, message, details);
+  // The framework names the charset.
+  const type = `content-type: ${PROBLEM_TYPE}; charset=utf-8\r\n`;
   return Buffer.from(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${type}` +
       `${status === 503 ? 'retry-after: 1\r\n' : ''}${isLast ? CLOSE : ''}` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );

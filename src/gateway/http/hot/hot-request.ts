@@ -1,9 +1,10 @@
 /**
- * Which requests the shard answers itself: one record of any bytes, and the stream of a partition.
- * Everything else, and everything that is odd in any way, is null and goes to the framework, which
- * answers all routes and says what is wrong. Pure.
+ * Which requests the shard answers itself: one record of any bytes, many records as JSON, and the
+ * stream of a partition. Everything else, and everything that is odd in any way, is null and goes
+ * to the framework, which answers all routes and says what is wrong. Pure.
  */
 import type { Offset } from '../../../base/units.js';
+import { JSON_TYPE, mediaType, NDJSON_TYPE } from '../body.js';
 import type { RequestHead } from '../request-head.js';
 
 export type HotProduce = {
@@ -16,6 +17,9 @@ export type HotProduce = {
   readonly timeoutMs: number | null;
 };
 
+/** The body says how many, and perhaps where to; a key in the query says nothing. */
+export type HotProduceMany = Omit<HotProduce, 'kind'> & { readonly kind: 'produce-many' };
+
 export type HotStreamRequest = {
   readonly kind: 'stream';
   readonly topic: string;
@@ -26,7 +30,7 @@ export type HotStreamRequest = {
   readonly isFollowing: boolean;
 };
 
-export type HotRequest = HotProduce | HotStreamRequest;
+export type HotRequest = HotProduce | HotProduceMany | HotStreamRequest;
 
 const PRODUCE_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/records$/;
 const STREAM_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/partitions\/(\d{1,9})\/stream$/;
@@ -34,6 +38,7 @@ const PLAIN = /^[A-Za-z0-9._~-]*$/;
 const WHOLE = /^\d{1,15}$/;
 /** Bodies of these kinds are records to be parsed, or another API's. */
 const PARSED = /^application\/(json|x-ndjson|vnd\.)/i;
+const MANY: ReadonlySet<string> = new Set([JSON_TYPE, NDJSON_TYPE]);
 const ACKS: Readonly<Record<string, 0 | 1 | -1>> = { '0': 0, '1': 1, all: -1, '-1': -1 };
 
 export function hotRequestOf(head: RequestHead): HotRequest | null {
@@ -42,16 +47,22 @@ export function hotRequestOf(head: RequestHead): HotRequest | null {
   return head.method === 'POST' ? produceOf(head, query) : streamOf(head, query);
 }
 
-function produceOf(head: RequestHead, query: Map<string, string>): HotProduce | null {
+function produceOf(
+  head: RequestHead,
+  query: Map<string, string>,
+): HotProduce | HotProduceMany | null {
   const [, topic] = PRODUCE_PATH.exec(head.path) ?? [];
-  if (topic === undefined || PARSED.test(head.contentType ?? '')) return null;
+  const contentType = head.contentType ?? '';
+  const isMany = MANY.has(mediaType(contentType));
+  if (topic === undefined || (!isMany && PARSED.test(contentType))) return null;
   const partition = takeWhole(query, 'partition');
   const timeoutMs = takeWhole(query, 'timeout');
   const acks = ACKS[take(query, 'acks') ?? 'all'];
   const key = take(query, 'key');
   if (query.size > 0 || acks === undefined) return null;
   if (partition === undefined || timeoutMs === undefined) return null;
-  return { kind: 'produce', topic, partition, key, acks, timeoutMs };
+  const kind = isMany ? 'produce-many' : 'produce';
+  return { kind, topic, partition, key, acks, timeoutMs };
 }
 
 function streamOf(head: RequestHead, query: Map<string, string>): HotStreamRequest | null {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
 import type { HttpContext } from '../../../handlers/http/context.js';
+import { PRODUCE_MS_DEFAULT } from '../../../handlers/http/place-record.js';
 import {
   anyPartition,
   produceBatches,
@@ -19,7 +20,6 @@ import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 import { draftsOfMany, formatOf } from '../record-bodies.js';
 
-const PRODUCE_MS_DEFAULT = 10_000;
 const READ_RECORDS_DEFAULT = 500;
 
 const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const;
