@@ -15,16 +15,22 @@ export class VarintReader {
 
   /** A zigzag varint of at most 64 bits; rounded beyond 2^53. */
   next(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10; i++) {
-      if (this.at >= this.end) throw new LograftError('CORRUPT', 'a varint ends behind its batch');
-      const byte = this.bytes[this.at++] as number;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    let byte = this.#byte();
+    const isNegative = (byte & 1) === 1;
+    let magnitude = (byte & 0x7f) >> 1;
+    let scale = 64;
+    for (let i = 1; byte >= 0x80 && i < 10; i++) {
+      byte = this.#byte();
+      magnitude += (byte & 0x7f) * scale;
       scale *= 128;
     }
+    if (byte < 0x80) return isNegative ? -magnitude - 1 : magnitude;
     throw new LograftError('CORRUPT', 'a varint has more than ten bytes');
+  }
+
+  #byte(): number {
+    if (this.at >= this.end) throw new LograftError('CORRUPT', 'a varint ends behind its batch');
+    return this.bytes[this.at++] as number;
   }
 
   /** The next `length` bytes as a view; null for a negative length. */
@@ -40,9 +46,9 @@ export class VarintReader {
 
 /** How many bytes {@link writeVarint} takes. */
 export function varintBytes(value: number): number {
-  let rest = zigzag(value);
+  let rest = Math.floor(magnitudeOf(value) / 64);
   let count = 1;
-  while (rest >= 128) {
+  while (rest > 0) {
     rest = Math.floor(rest / 128);
     count++;
   }
@@ -51,17 +57,20 @@ export function varintBytes(value: number): number {
 
 /** Writes a zigzag varint and returns where it ends. */
 export function writeVarint(into: Uint8Array, start: number, value: number): number {
-  let rest = zigzag(value);
+  const magnitude = magnitudeOf(value);
+  let rest = Math.floor(magnitude / 64);
+  let byte = (magnitude % 64) * 2 + (value < 0 ? 1 : 0);
   let at = start;
-  while (rest >= 128) {
-    into[at++] = (rest % 128) + 128;
+  while (rest > 0) {
+    into[at++] = byte + 128;
+    byte = rest % 128;
     rest = Math.floor(rest / 128);
   }
-  into[at++] = rest;
+  into[at++] = byte;
   return at;
 }
 
-/** Small numbers of either sign become small ones without a sign. */
-function zigzag(value: number): number {
-  return value >= 0 ? value * 2 : -value * 2 - 1;
+/** What stands beside the sign in the lowest bit; doubled it would be rounded from 2^52 on. */
+function magnitudeOf(value: number): number {
+  return value >= 0 ? value : -value - 1;
 }

@@ -131,11 +131,16 @@ export const RECORD_TARGETS = [
   target('varints', () =>
     fc.property(fc.maxSafeInteger(), garbage, (value, bytes) => {
       const written = new Uint8Array(10);
-      const half = Math.trunc(value / 2);
-      const length = writeVarint(written, 0, half);
-      assert.is(length, varintBytes(half));
+      const length = writeVarint(written, 0, value);
+      assert.is(length, varintBytes(value));
+      const zigzag = BigInt(value) >= 0n ? 2n * BigInt(value) : -2n * BigInt(value) - 1n;
+      const digits = [...written.subarray(0, length)].map((byte) => BigInt(byte & 0x7f));
+      assert.is(
+        digits.reduceRight((sum, digit) => sum * 128n + digit, 0n),
+        zigzag,
+      );
       const reader = new VarintReader(written, 0, length);
-      assert.is(reader.next(), half);
+      assert.is(reader.next(), value);
       assert.is(reader.at, reader.end);
       guarded(bytes.length, isCorrupt, () => {
         const any = new VarintReader(bytes, 0, bytes.length);

@@ -147,7 +147,9 @@ const members: fc.Arbitrary<Member[]> = fc
       { freq: 2 },
     ),
     fc.option(
-      fc.constantFrom('0', '5', '1700000000000').map((value): Member[] => [['"timestamp"', value]]),
+      fc
+        .constantFrom('0', '5', '1700000000000', '9007199254740991')
+        .map((value): Member[] => [['"timestamp"', value]]),
       { freq: 2 },
     ),
   )
