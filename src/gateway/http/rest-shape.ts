@@ -23,7 +23,7 @@ export function jsonTypeFor({ headers }: FastifyRequest): string {
   return isV2(headers.accept) ? V2_TYPE : JSON_TYPE;
 }
 
-function isV2(type: string | undefined): boolean {
+export function isV2(type: string | undefined): boolean {
   return type?.toLowerCase().includes(EMBEDDED) ?? false;
 }
 

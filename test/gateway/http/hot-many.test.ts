@@ -17,13 +17,22 @@ const COLD = 'acks=%61ll';
 
 let cluster: TestCluster;
 
-type Sent = { readonly body: string | Buffer; readonly type: string; readonly query?: string };
+type Sent = {
+  readonly body: string | Buffer;
+  readonly type: string;
+  readonly query?: string;
+  readonly accept?: string;
+};
 
-function request(topic: string, { body, type, query = '' }: Sent, more: string): Buffer {
+function request(
+  topic: string,
+  { body, type, query = '', accept = '*/*' }: Sent,
+  more: string,
+): Buffer {
   const parameters = [query, more].filter((part) => part !== '').join('&');
   const head =
     `POST /topics/${topic}/records?${parameters} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+    `Accept: ${accept}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), Buffer.from(body as string)]);
 }
 
@@ -186,6 +195,15 @@ test('where one partition refuses, the others are written, and each place is tol
     { partition: 0, offset: 1 },
     { partition: 2, offset: 0 },
   ]);
+});
+
+test('a refusal has the shape that its client takes', async () => {
+  for (const accept of ['application/json', 'application/vnd.kafka.v2+json']) {
+    for (const type of ['text/plain', LINES]) {
+      const sent = { type, body: `{"value":"${'x'.repeat(3_000)}"}`, query: 'partition=1', accept };
+      assert.is((await bothWays('small', sent)).status, 413);
+    }
+  }
 });
 
 test('requests of one turn stay in order, and each may be too large alone', async () => {

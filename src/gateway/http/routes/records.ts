@@ -81,7 +81,7 @@ const Record = Type.Object({
 });
 const NewRecord = Type.Object({
   key: Type.Optional(Type.Unknown()),
-  value: Type.Optional(Type.Unknown({ description: 'text; other JSON is kept as JSON text' })),
+  value: Type.Optional(Type.Unknown({ description: 'text; other JSON is kept as it was written' })),
   keyEncoding: Encoding,
   valueEncoding: Encoding,
   headers: Type.Optional(Type.Unknown({ description: 'an object, or a list as a read gives it' })),
