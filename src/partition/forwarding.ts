@@ -225,7 +225,8 @@ class ForwardedPartition implements PartitionAccess {
     done: (outcome: ProduceOutcome) => void,
   ): void {
     // The link packs it at the end of the turn, when the caller's bytes may be gone.
-    const ask: Ask = { kind: 'produce', bytes: bytes.slice(start, start + length), options };
+    const copy = Uint8Array.prototype.slice.call(bytes, start, start + length);
+    const ask: Ask = { kind: 'produce', bytes: copy, options };
     const timeoutMs = options.timeoutMs + SLACK_MS;
     this.#call(ask, { timeoutMs, bytes: length }, isProduceOutcome, (outcome, isSent) => {
       const error = isSent ? 'TIMED_OUT' : 'NOT_LEADER';

@@ -104,6 +104,14 @@ test('a produce reaches the leader, and its answer the asker', () => {
   assert.equal(outcomes, [WRITTEN]);
 });
 
+test('what waits for its link is no view of the bytes that the caller uses again', () => {
+  const pair = new Pair();
+  pair.produce();
+  const [message] = pair.sent;
+  assert.ok(message?.kind === 'partition-call' && message.ask.kind === 'produce');
+  assert.is.not(message.ask.bytes.buffer, BYTES.buffer);
+});
+
 test('what never left is refused, what left and got no answer is unknown', () => {
   const pair = new Pair();
   pair.isUp = false;
