@@ -80,6 +80,10 @@ export const HTTP_HOT_BODY_BYTES_MAX = 1 * MiB;
 /** Records of one loop turn that become one batch have this many bytes, or are one. */
 export const HTTP_TURN_BATCH_BYTES_MAX = 512 * KiB;
 
+/** Memory for the cut records of a request, and how much of it a thread keeps for the next ones. */
+export const HTTP_BLOCK_PLACE_BYTES = 64 * KiB;
+export const HTTP_BLOCK_PLACES_MAX = 64;
+
 /** Bytes of a stream that wait in the socket layer: file ranges, which take no memory. */
 export const HTTP_STREAM_AHEAD_BYTES = 12 * MiB;
 

@@ -19,7 +19,7 @@ import { Wal } from '../log/wal.js';
 import type { WriteBehind } from '../log/write-behind.js';
 import { walDirectory } from '../log/wal-shards.js';
 import { fileCounters, readAt } from '../native/files.js';
-import { sealBatch } from '../native/record-cutter.js';
+import { BatchSealer } from '../native/record-cutter.js';
 import { type ConnectionId, type SocketHandler, SocketLayer } from '../native/sockets.js';
 import { createLogger, type ThreadLogger } from '../observability/logger.js';
 import { LoopMeter } from '../observability/loop-meter.js';
@@ -289,13 +289,15 @@ class ShardThread {
   }
 
   #makeBatches(): TurnBatches {
+    const sealer = new BatchSealer();
     return new TurnBatches({
       partition: (group) => this.#router.access(group),
       checksum: recordChecksum,
-      seal: sealBatch,
+      seal: (blocks, records) => sealer.seal(blocks, records),
       elsewhere: (group, bytes, options, done) => {
-        const call: ForwardedProduce = { group, bytes, options };
-        this.#main.call('produce-elsewhere', call, [], (error, outcome) => {
+        const copy = Uint8Array.prototype.slice.call(bytes) as Uint8Array<ArrayBuffer>;
+        const call: ForwardedProduce = { group, bytes: copy, options };
+        this.#main.call('produce-elsewhere', call, [copy.buffer], (error, outcome) => {
           if (error === null) done(outcome as ProduceOutcome);
           else done(produceFailure('TIMED_OUT', error.message));
         });

@@ -5,6 +5,11 @@
  * the words for it are that reading's. Runs on the calling thread; the rules stand in
  * `native/core/record_cutter.h`, the form of a block in `native/core/record_blocks.h`.
  */
+import {
+  HTTP_BLOCK_PLACE_BYTES,
+  HTTP_BLOCK_PLACES_MAX,
+  HTTP_TURN_BATCH_BYTES_MAX,
+} from '../base/limits.js';
 import type { WallMs } from '../base/units.js';
 import { native } from './addon.js';
 import { BATCH_HEADER_BYTES } from './batch.js';
@@ -50,6 +55,8 @@ export type CutBody = {
   readonly shares: readonly CutShare[];
   /** Index of the share that each record went to; null when there is but one. */
   readonly shareOf: Int32Array | null;
+  /** Where the blocks lie. */
+  readonly place: Buffer;
 };
 
 export type CutFailure = {
@@ -70,6 +77,9 @@ const INT32_MAX = 2 ** 31 - 1;
 const fields = new Int32Array(HEAD_FIELDS + (SHARE_FIELDS + 1) * NATIVE_CONSTANTS.CUT_RECORDS_MAX);
 native.setCutFields(fields);
 
+/** For blocks to come: see {@link BatchSealer}. */
+const places: Buffer[] = [];
+
 export function cutRecords(
   bytes: Uint8Array,
   start: number,
@@ -82,8 +92,9 @@ export function cutRecords(
   const code = native.cutRecords(bytes, start, length, isArray, partitions, wanted, any, nowMs);
   const fault = CUT_FAULTS[code] ?? 'UNUSUAL';
   if (fault !== 'NONE') return { fault, place: fields[AT_PLACE] as number };
-  const blocks = Buffer.allocUnsafe(fields[AT_BYTES] as number);
-  native.takeBlocks(blocks);
+  const blockBytes = fields[AT_BYTES] as number;
+  const place = placeFor(blockBytes);
+  native.takeBlocks(place.subarray(0, blockBytes));
   const records = fields[AT_RECORDS] as number;
   const shareCount = fields[AT_SHARES] as number;
   const shares: CutShare[] = [];
@@ -94,17 +105,46 @@ export function cutRecords(
     shares.push({
       partition: fields[field] as number,
       records: fields[field + 1] as number,
-      blocks: blocks.subarray(at, end),
+      blocks: place.subarray(at, end),
     });
     at = end;
   }
   const shareOf = shareCount === 1 ? null : fields.slice(field, field + records);
-  return { fault, records, shares, shareOf };
+  return { fault, records, shares, shareOf, place };
+}
+
+/** Nobody will look into the blocks again. */
+export function releaseBlocks({ place }: CutBody): void {
+  const isUsual = place.length === HTTP_BLOCK_PLACE_BYTES;
+  if (isUsual && places.length < HTTP_BLOCK_PLACES_MAX) places.push(place);
 }
 
 /** One uncompressed batch of all the records in `blocks`, in their order. */
 export function sealBatch(blocks: readonly Uint8Array[], records: number): Uint8Array {
-  const size = blocks.reduce((sum, { length }) => sum + length, BATCH_HEADER_BYTES);
-  const into = Buffer.allocUnsafe(size + records * NATIVE_CONSTANTS.RECORD_GROWTH_MAX);
+  const into = Buffer.allocUnsafe(sealedBytesMax(blocks, records));
   return into.subarray(0, native.sealBatch(blocks, records, into));
+}
+
+/**
+ * The same again and again in one place: new memory for each batch, tens of megabytes a second,
+ * would have the collector at work all the time.
+ */
+export class BatchSealer {
+  readonly #place = Buffer.allocUnsafeSlow(HTTP_TURN_BATCH_BYTES_MAX);
+
+  /** Good until the next call. */
+  seal(blocks: readonly Uint8Array[], records: number): Uint8Array {
+    if (sealedBytesMax(blocks, records) > this.#place.length) return sealBatch(blocks, records);
+    return this.#place.subarray(0, native.sealBatch(blocks, records, this.#place));
+  }
+}
+
+function sealedBytesMax(blocks: readonly Uint8Array[], records: number): number {
+  const size = blocks.reduce((sum, { length }) => sum + length, BATCH_HEADER_BYTES);
+  return size + records * NATIVE_CONSTANTS.RECORD_GROWTH_MAX;
+}
+
+function placeFor(bytes: number): Buffer {
+  if (bytes > HTTP_BLOCK_PLACE_BYTES) return Buffer.allocUnsafeSlow(bytes);
+  return places.pop() ?? Buffer.allocUnsafeSlow(HTTP_BLOCK_PLACE_BYTES);
 }

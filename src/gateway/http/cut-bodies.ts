@@ -4,7 +4,7 @@
  */
 import type { WallMs } from '../../base/units.js';
 import type { ShareBatch } from '../../handlers/http/produce.js';
-import { type CutBody, cutRecords, sealBatch } from '../../native/record-cutter.js';
+import { type CutBody, cutRecords, releaseBlocks, sealBatch } from '../../native/record-cutter.js';
 import type { ManyFormat } from './record-bodies.js';
 
 export type CutAsked = {
@@ -24,10 +24,14 @@ export function cutBody(body: Buffer, { format, ...asked }: CutAsked): CutBody |
   return cut.fault === 'NONE' ? cut : null;
 }
 
-export function batchesOf({ records, shares, shareOf }: CutBody): ShareBatch[] {
+/** The body's blocks are used up. */
+export function batchesOf(cut: CutBody): ShareBatch[] {
+  const { records, shares, shareOf } = cut;
   const places = shares.map((): number[] => []);
   for (let place = 0; place < records; place++) places[shareOf?.[place] ?? 0]?.push(place);
-  return shares.map(({ partition, records: count, blocks }, i) => {
+  const batches = shares.map(({ partition, records: count, blocks }, i) => {
     return { partition, places: places[i] ?? [], bytes: sealBatch([blocks], count) };
   });
+  releaseBlocks(cut);
+  return batches;
 }

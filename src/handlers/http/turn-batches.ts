@@ -30,9 +30,12 @@ export type WaitingBlocks = { readonly blocks: Uint8Array; readonly records: num
 export type TurnBatchesOptions = {
   readonly partition: (group: GroupKey) => PartitionAccess;
   readonly checksum: Checksum;
-  /** One batch of so many records in blocks. */
+  /** One batch of so many records in blocks; good until the next call. */
   readonly seal: (blocks: readonly Uint8Array[], records: number) => Uint8Array;
-  /** Writes a batch wherever its leader is now, waiting for one as long as `timeoutMs` allows. */
+  /**
+   * Writes a batch wherever its leader is now, waiting for one as long as `timeoutMs` allows; its
+   * bytes are good for the call only.
+   */
   readonly elsewhere: (
     group: GroupKey,
     bytes: Uint8Array,
@@ -68,7 +71,7 @@ export class TurnBatches {
     this.#options = options;
   }
 
-  /** `record` and what it refers to are kept until {@link flush}. */
+  /** `record` and what it refers to are kept until `done` is called. */
   add(
     group: GroupKey,
     record: RecordInput,
@@ -78,7 +81,7 @@ export class TurnBatches {
     this.#gather(group, wish, bytes + RECORD_BYTES, { content: record, done });
   }
 
-  /** All of them go into one batch; the bytes are kept until {@link flush}. */
+  /** All of them go into one batch; the bytes are kept until `done` is called. */
   addBlocks(group: GroupKey, waiting: WaitingBlocks, wish: Wish, done: RecordDone): void {
     this.#gather(group, wish, waiting.blocks.length, { content: waiting, done });
   }
@@ -123,7 +126,7 @@ export class TurnBatches {
     const options = { acks, timeoutMs };
     partition(group).produce(bytes, 0, bytes.length, options, (outcome) => {
       // Certainly not written here: the leader is another node, or has just moved.
-      if (outcome.error === 'NOT_LEADER') elsewhere(group, bytes, options, answer);
+      if (outcome.error === 'NOT_LEADER') elsewhere(group, this.#batchOf(parts), options, answer);
       else answer(outcome);
     });
   }

@@ -2,9 +2,14 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HTTP_JSON_DEPTH_MAX, HTTP_RECORDS_MAX } from '#src/base/limits.js';
+import { HTTP_BLOCK_PLACE_BYTES, HTTP_JSON_DEPTH_MAX, HTTP_RECORDS_MAX } from '#src/base/limits.js';
 import { formatOf, type ManyFormat } from '#src/gateway/http/record-bodies.js';
-import type { CutFault } from '#src/native/record-cutter.js';
+import {
+  type CutBody,
+  type CutFault,
+  cutRecords,
+  releaseBlocks,
+} from '#src/native/record-cutter.js';
 import { damaged, edits } from '../../fuzz/mutate.js';
 import { type Asked, asked, bodies, mustCutAlike } from './record-texts.js';
 
@@ -83,6 +88,28 @@ test('bounds: records, levels, headers', () => {
   };
   assert.is(verdict(headers(1_000)), 'NONE');
   assert.is(verdict(headers(1_001)), 'NOT_RECORD');
+});
+
+test('blocks that wait are not written over until they are released', () => {
+  const cutOf = (value: string): CutBody => {
+    const body = Buffer.from(`{"value":"${value}"}\n`.repeat(100));
+    const asking = {
+      ...{ isArray: false, partitions: 1 },
+      partition: 0,
+      anyPartition: 0,
+      nowMs: 0,
+    };
+    return cutRecords(body, 0, body.length, asking) as CutBody;
+  };
+  const first = cutOf('first');
+  const second = cutOf('other');
+  const before = Buffer.from(second.shares[0]?.blocks ?? []);
+  releaseBlocks(first);
+  const third = cutOf('third');
+  assert.is(third.place, first.place, 'memory is used again');
+  assert.ok(before.equals(second.shares[0]?.blocks ?? Buffer.alloc(0)));
+  const large = cutOf('x'.repeat(HTTP_BLOCK_PLACE_BYTES / 50));
+  assert.is(large.shares[0]?.blocks.length, large.place.length);
 });
 
 test('an array is told from one record by its first character', () => {

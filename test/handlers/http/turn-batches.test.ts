@@ -6,7 +6,7 @@ import type { GroupKey } from '#src/base/group.js';
 import { HTTP_TURN_BATCH_BYTES_MAX } from '#src/base/limits.js';
 import { TurnBatches } from '#src/handlers/http/turn-batches.js';
 import { crc32c } from '#src/native/crc32c.js';
-import { sealBatch } from '#src/native/record-cutter.js';
+import { BatchSealer, sealBatch } from '#src/native/record-cutter.js';
 import {
   type Acks,
   absentPartition,
@@ -29,15 +29,18 @@ type Written = { partition: number; acks: Acks; bytes: Uint8Array; timeoutMs: nu
 class Plane {
   readonly written: Written[] = [];
   readonly elsewhere: Written[] = [];
+  readonly #sealer = new BatchSealer();
   readonly heard: [string, PartitionError | null, number][] = [];
+  /** At once, as a partition of this shard does. */
+  answer: (tell: () => void) => void = (tell) => tell();
   refusal: (bytes: Uint8Array) => PartitionError | null = () => null;
   readonly #next = new Map<number, number>();
   readonly batches = new TurnBatches({
     checksum: crc32c,
-    seal: sealBatch,
+    seal: (blocks, records) => this.#sealer.seal(blocks, records),
     partition: (group) => this.#partition(group),
     elsewhere: ({ partition }, bytes, { acks, timeoutMs }, done) => {
-      this.elsewhere.push({ partition, acks, bytes, timeoutMs });
+      this.elsewhere.push({ partition, acks, bytes: copyOf(bytes), timeoutMs });
       done(this.#append(partition, bytes));
     },
   });
@@ -62,9 +65,9 @@ class Plane {
     return {
       ...absentPartition,
       produce: (bytes, start, length, { acks, timeoutMs }, done) => {
-        const batch = bytes.slice(start, start + length);
+        const batch = copyOf(bytes.subarray(start, start + length));
         const error = this.refusal(batch);
-        if (error !== null) return done(produceFailure(error, null));
+        if (error !== null) return this.answer(() => done(produceFailure(error, null)));
         this.written.push({ partition, acks, bytes: batch, timeoutMs });
         done(this.#append(partition, batch));
       },
@@ -76,6 +79,11 @@ class Plane {
     this.#next.set(partition, baseOffset + readBatchHeader(bytes, 0).recordCount);
     return { error: null, baseOffset, logAppendTimeMs: -1, logStartOffset: 0, message: null };
   }
+}
+
+/** Bytes are good for the call only. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes);
 }
 
 function recordOf(name: string): RecordInput {
@@ -145,6 +153,21 @@ test('what is not led here goes elsewhere, as it is', () => {
   assert.equal(plane.written, []);
   assert.equal(valuesOf(plane.elsewhere[0] as Written), ['a-0', 'a-1', 'a-2', 'a-3']);
   assert.equal(plane.heard, [['a', null, 100]]);
+});
+
+test('so it does when another shard says so later, and other batches were made meanwhile', () => {
+  const plane = new Plane();
+  const late: (() => void)[] = [];
+  plane.answer = (tell) => late.push(tell);
+  plane.refusal = () => 'NOT_LEADER';
+  plane.many('a', 3);
+  plane.many('b', 3, ONE);
+  plane.batches.flush();
+  for (const tell of late) tell();
+  assert.equal(plane.elsewhere.map(valuesOf), [
+    ['a-0', 'a-1', 'a-2'],
+    ['b-0', 'b-1', 'b-2'],
+  ]);
 });
 
 test('a batch is sent before it grows over its bound', () => {

@@ -6,7 +6,7 @@
 import type { Offset } from '../../../base/units.js';
 import { PRODUCE_MS_DEFAULT, topicToWrite } from '../../../handlers/http/place-record.js';
 import { partitionProblem, Problem } from '../../../handlers/http/problem.js';
-import type { CutBody } from '../../../native/record-cutter.js';
+import { type CutBody, releaseBlocks } from '../../../native/record-cutter.js';
 import { cutBody } from '../cut-bodies.js';
 import { formatOf } from '../record-bodies.js';
 import type { RequestHead } from '../request-head.js';
@@ -57,6 +57,7 @@ export function answerMany(
         else placing.problem ??= partitionProblem(error, text, { partition: share.partition });
         placing.open -= 1;
         if (placing.open > 0) return;
+        releaseBlocks(cut);
         counters.observe('httpRequests', PRODUCE, context.clock.monotonicMs() - startMs);
         const bytes = answerBytes(placing, !isKeepAlive);
         connection.answers.fill(slot, { bytes, isLast: !isKeepAlive });
