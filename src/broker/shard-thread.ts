@@ -219,11 +219,10 @@ class ShardThread {
 
   #makeShard(self: VoterId): Shard {
     const { config, isCleanStop, isPageCacheLost } = this.#init;
-    const { nodeDir, cluster } = config;
-    const { settings } = cluster;
+    const { settings } = config.cluster;
     return new Shard({
       self,
-      directory: nodeDir,
+      directory: config.nodeDir,
       disk: this.#disk,
       wal: this.#wal,
       transport: this.#links,
