@@ -60,6 +60,7 @@ export class SimProducer {
   /** After a failure nothing leaves before this. */
   #backoffUntilMs = 0;
   #failures = 0;
+  #isPatient = true;
   #isPumpDue = false;
   #isWatched = false;
   readonly #arrivals: number[] = [];
@@ -112,6 +113,11 @@ export class SimProducer {
       sentAtMs: 0,
     });
     this.#pump();
+  }
+
+  /** From now on it is measured how soon it gets on: pauses do not grow any more. */
+  hurry(): void {
+    this.#isPatient = false;
   }
 
   /** Gives up what it has not heard of; the next batch has a new producer epoch. */
@@ -215,7 +221,10 @@ export class SimProducer {
     world.branch(`produce-${outcome?.error ?? 'disconnected'}`);
     if (outcome !== null) this.#judgeRefusal(pending, outcome);
     const { retryMs, retryMsMax } = this.#o.knobs;
-    this.#backoffUntilMs = world.nowMs + Math.min(retryMsMax, retryMs * 2 ** this.#failures++);
+    const pauseMs = this.#isPatient
+      ? Math.min(retryMsMax, retryMs * 2 ** this.#failures++)
+      : retryMs;
+    this.#backoffUntilMs = world.nowMs + pauseMs;
     this.#pump();
   }
 

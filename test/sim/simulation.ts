@@ -164,6 +164,7 @@ class Simulation {
 
   #heal(lucky: readonly SimNode[]): void {
     this.#healed = lucky;
+    for (const producer of this.#producers.flat()) producer.hurry();
     this.#injector.heal(lucky);
   }
 
