@@ -67,6 +67,8 @@ export class WriteBehind implements Disk {
   readonly #trails = new Map<string, Trail>();
   /** Descriptors with pieces that wait. */
   readonly #uses = new Map<number, Use>();
+  /** Files as they were opened, with a sync that failed. */
+  readonly #unsyncable = new WeakMap<DiskFile, Error>();
   #waitingBytes = 0;
   #isSlow = false;
   #slowMs: MonotonicMs = 0;
@@ -127,11 +129,11 @@ export class WriteBehind implements Disk {
   }
 
   sync(file: DiskFile, done: SyncDone): void {
-    this.#whenWritten(file, done, () => this.#disk.sync(file, done));
+    this.#whenWritten(file, done, (told) => this.#disk.sync(file, told));
   }
 
   syncLater(file: DiskFile, done: SyncDone): void {
-    this.#whenWritten(file, done, () => this.#disk.syncLater(file, done));
+    this.#whenWritten(file, done, (told) => this.#disk.syncLater(file, told));
   }
 
   syncNow(file: DiskFile): void {
@@ -327,13 +329,28 @@ export class WriteBehind implements Disk {
     }
   }
 
-  #whenWritten(file: DiskFile, done: SyncDone, then: () => void): void {
+  #whenWritten(file: DiskFile, done: SyncDone, sync: (told: SyncDone) => void): void {
     const trail = this.#trailOf(file);
-    if (trail === undefined || this.#o.mutant === 'sync-overtakes-append') return then();
+    if (trail === undefined || this.#o.mutant === 'sync-overtakes-append') {
+      return this.#sync(file, done, sync);
+    }
     const { failure, pieces, written, waiters } = trail;
     if (failure !== null) return this.#soon(() => done(failure));
-    const run = (error: Error | null): void => (error === null ? then() : done(error));
+    const run = (error: Error | null): void => {
+      if (error === null) this.#sync(file, done, sync);
+      else done(error);
+    };
     waiters.push({ after: written + pieces.length, run });
+  }
+
+  /** Not again after a failure: the system would say that all is well, without the lost pages. */
+  #sync(file: DiskFile, done: SyncDone, sync: (told: SyncDone) => void): void {
+    const failure = this.#unsyncable.get(file);
+    if (failure !== undefined) return this.#soon(() => done(failure));
+    sync((error) => {
+      if (error !== null) this.#unsyncable.set(file, error);
+      done(error);
+    });
   }
 
   /** Writes what waits for a file, without what waits for others. Throws what became of it. */

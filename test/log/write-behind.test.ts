@@ -255,6 +255,34 @@ test('after a failed write nothing of the file counts, and everybody hears of it
   assert.is(inner.contents('/data/b').toString(), 'fineand well');
 });
 
+test('a file whose sync failed is not synced again, also by who waited for his writes', () => {
+  const bench = new Bench();
+  const file = bench.begin();
+  const errors: (string | null)[] = [];
+  const note = (error: Error | null): void => void errors.push(error?.message ?? null);
+  bench.disk.sync(file, note);
+  bench.write(file, 'second', 6);
+  bench.disk.sync(file, note);
+  bench.inner.failSync = /./;
+  bench.inner.drain(1);
+  bench.inner.failSync = null;
+  bench.inner.drain();
+  bench.disk.sync(file, note);
+  bench.inner.drain();
+  assert.is(errors.length, 3);
+  assert.ok(
+    errors.every((error) => error !== null && /EIO/.test(error)),
+    errors.join(', '),
+  );
+  assert.is(bench.syncs, 1);
+  // Whoever opens it anew has read it, and may believe what he read.
+  bench.disk.close(file);
+  const again = bench.disk.openFile(PATH, 'create');
+  bench.disk.sync(again, note);
+  bench.inner.drain();
+  assert.is(errors.at(-1), null);
+});
+
 test('who waits, blocking, hears of others later', () => {
   const bench = new Bench();
   const { disk, inner } = bench;
