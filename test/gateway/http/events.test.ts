@@ -67,7 +67,7 @@ test('what is wrong is said before the stream begins', async () => {
   assert.equal([header.status, header.json['code']], [400, 'INVALID_REQUEST']);
   assert.is((await http.ask(1, '/topics/none/partitions/0/events')).status, 404);
   assert.is((await http.ask(1, `${PATH}?from=1`)).status, 400);
-  assert.is((await http.ask(1, PATH, { method: 'HEAD' })).status, 404);
+  assert.is((await http.ask(1, PATH, { method: 'HEAD' })).status, 405);
 });
 
 /** Of the broker's process, in bytes. */
