@@ -10,6 +10,8 @@ import { WriteBehind } from '../log/write-behind.js';
 import type { Logger } from '../observability/logger.js';
 import type { ShardCounters } from '../observability/shard-counters.js';
 
+const SLOW_WRITES_NOTE_MS = 30_000;
+
 export type MeteredDisk = {
   /** What the thread writes to. */
   readonly disk: WriteBehind;
@@ -26,11 +28,7 @@ export function meteredDisk(clock: Clock, counters: ShardCounters, logger: Logge
     if (ms > SLOW_SYNC_MS) note(ms);
   };
   const node = new NodeDisk({ clock, onSync });
-  const onSlow = (isSlow: boolean): void => {
-    if (isSlow) logger.warn({}, 'slow writes: they wait in memory');
-    else logger.info({}, 'writes are fast again');
-  };
-  const disk = new WriteBehind({ disk: node, clock, onSlow });
+  const disk = new WriteBehind({ disk: node, clock, onSlow: slowWritesNote(clock, logger) });
   const shutDown = (): Promise<void> => {
     disk.finish();
     return node.shutDown();
@@ -46,5 +44,20 @@ export function slowSyncNote(clock: Clock, logger: Logger): (ms: number) => void
     if (nowMs - ms < toldMs) return;
     toldMs = nowMs;
     logger.warn({ ms: Math.round(ms), slowMs: SLOW_SYNC_MS }, 'slow sync');
+  };
+}
+
+/** A disk that is slow now and then is worth a line now and then. */
+export function slowWritesNote(clock: Clock, logger: Logger): (isSlow: boolean) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  let isTold = false;
+  return (isSlow) => {
+    if (isSlow) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - toldMs < SLOW_WRITES_NOTE_MS) return;
+      toldMs = nowMs;
+      logger.warn({}, 'slow writes: they wait in memory');
+    } else if (isTold) logger.info({}, 'writes are fast again');
+    isTold = isSlow;
   };
 }

@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Clock } from '#src/base/clock.js';
 import { SLOW_SYNC_MS } from '#src/base/limits.js';
-import { slowSyncNote } from '#src/broker/sync-meter.js';
+import { slowSyncNote, slowWritesNote } from '#src/broker/sync-meter.js';
 import { lineInWords, silentLogger } from '#src/observability/logger.js';
 import { killNode } from '../broker/admin.js';
 import { lograft, TestCluster } from '../support/cluster.js';
@@ -126,6 +126,17 @@ test('a stall of the disk is one line, however many files wait for it', () => {
     { ms: 1_500, slowMs },
     { ms: 2_000, slowMs },
   ]);
+});
+
+test('a disk that is slow again and again is told of now and then', () => {
+  const told: string[] = [];
+  let nowMs = 0;
+  const clock: Clock = { monotonicMs: () => nowMs, wallMs: () => nowMs };
+  const say = (_fields: object, text: string): void => void told.push(text);
+  const note = slowWritesNote(clock, { ...silentLogger, warn: say, info: say });
+  for (; nowMs < 60_000; nowMs += 1_000) note(nowMs % 2_000 === 0);
+  const pair = ['slow writes: they wait in memory', 'writes are fast again'];
+  assert.equal(told, [...pair, ...pair]);
 });
 
 test('on a terminal a line is words', () => {
