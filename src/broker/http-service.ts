@@ -2,7 +2,6 @@
  * What the HTTP door sees of this broker, and the way to leaders on other nodes. Its one promise:
  * any node answers for any partition. Main thread.
  */
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/clock.js';
 import { LEADER_NONE, type NodeId } from '../base/units.js';
 import { randomUuid } from '../base/uuid.js';
@@ -29,6 +28,7 @@ import { decide } from './decisions.js';
 import type { ForwardedProduce } from './thread-messages.js';
 import { handlerSettings } from './shard-context.js';
 import { Metrics } from './metrics.js';
+import { packageVersion } from './package-version.js';
 import type { ShardPool } from './shard-pool.js';
 
 export type HttpServiceOptions = {
@@ -49,6 +49,9 @@ export type HttpServiceOptions = {
 
 const NO_LEADERS = new LeaderTable();
 
+/** The cluster, empty before this node knows it. */
+type Known = Pick<HttpContext, 'image' | 'leaders'>;
+
 /** Opens the door; returns what brings calls to other nodes and back. */
 export function serveHttp(options: HttpServiceOptions): Forwarding {
   const { door, incarnation, shards, send } = options;
@@ -57,10 +60,13 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
     local: () => undefined,
     readRange: () => new Uint8Array(),
   });
-  const groups = new ClusterGroups({
-    nodeId: options.config.nodeId,
+  const known: Known = {
     image: () => options.control()?.image ?? EMPTY_IMAGE,
     leaders: () => options.control()?.leaders ?? NO_LEADERS,
+  };
+  const groups = new ClusterGroups({
+    ...known,
+    nodeId: options.config.nodeId,
     router,
     shards: shards.links,
     forwarding: () => forwarding,
@@ -74,7 +80,7 @@ export function serveHttp(options: HttpServiceOptions): Forwarding {
     },
     send,
   });
-  const context = httpContext(options, router, forwarding, groups);
+  const context = httpContext(options, known, router, forwarding, groups);
   door.open(context);
   for (const link of shards.links) serveShard(link, context);
   return forwarding;
@@ -94,6 +100,7 @@ function serveShard(link: ThreadLink, context: HttpContext): void {
 
 function httpContext(
   options: HttpServiceOptions,
+  { image, leaders }: Known,
   router: PartitionRouter,
   forwarding: Forwarding,
   groups: ClusterGroups,
@@ -107,9 +114,8 @@ function httpContext(
   };
   const { settings } = config.cluster;
   const parts = { nodeId, settings, pool: shards, counters, loop, door, forwarding };
-  const metrics = new Metrics({ ...parts, control, leader });
+  const metrics = new Metrics({ ...parts, image, leaders, leader });
   const decompressor = new Decompressor();
-  const leaders = (): LeaderTable => control()?.leaders ?? NO_LEADERS;
   return {
     version: packageVersion(),
     nodeId,
@@ -118,7 +124,7 @@ function httpContext(
     baseUri: `http://${node.advertisedHost}:${node.httpPort}`,
     settings: handlerSettings(config),
     clock: systemClock,
-    image: () => control()?.image ?? EMPTY_IMAGE,
+    image,
     isCurrent: () => control()?.registration === 'registered',
     leaders,
     control: <K extends ControlOp['kind']>(
@@ -138,9 +144,4 @@ function httpContext(
       groups.call(method, groupId, request, timeoutMs),
     listGroups: () => groups.list(),
   };
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -4,9 +4,8 @@
  */
 import type { GroupKey } from '../base/group.js';
 import type { NodeId, Offset } from '../base/units.js';
-import type { ControlPlane } from '../control/control-plane.js';
-import { EMPTY_IMAGE } from '../control/image.js';
-import { LeaderTable } from '../control/leader-table.js';
+import type { ClusterImage } from '../control/image.js';
+import type { LeaderTable } from '../control/leader-table.js';
 import type { HttpDoor } from '../gateway/http/http-door.js';
 import type { LoopMeter } from '../observability/loop-meter.js';
 import type { ShardCounters } from '../observability/shard-counters.js';
@@ -26,14 +25,13 @@ export type MetricsOptions = {
   readonly loop: LoopMeter;
   readonly door: HttpDoor;
   readonly forwarding: Forwarding;
-  readonly control: () => ControlPlane | null;
+  readonly image: () => ClusterImage;
+  readonly leaders: () => LeaderTable;
   readonly leader: (group: GroupKey) => PartitionAccess;
 };
 
 /** How long a leader on another node has to say where its partition ends. */
 const END_MS_MAX = 1_000;
-
-const NO_LEADERS = new LeaderTable();
 
 export class Metrics {
   readonly #options: MetricsOptions;
@@ -54,12 +52,12 @@ export class Metrics {
   }
 
   async #scrape(): Promise<string> {
-    const { nodeId, settings, pool, counters, loop, door, forwarding, control } = this.#options;
+    const { nodeId, settings, pool, counters, loop, door, forwarding } = this.#options;
     loop.watchGc();
     const { scrape } = await import('./scrape/scrape.js');
     const use: FactsCall = 'metrics';
     const shards = (await pool.requestAll('facts', use)) as ShardFacts[];
-    const image = control()?.image ?? EMPTY_IMAGE;
+    const image = this.#options.image();
     counters.retain((topicId) => image.topicsById.has(topicId));
     return scrape({
       nodeId,
@@ -74,7 +72,7 @@ export class Metrics {
         connectionsMax: settings['max.connections'],
       },
       image,
-      leaders: control()?.leaders ?? NO_LEADERS,
+      leaders: this.#options.leaders(),
       names: this.#names,
       endOffset: (group) => this.#endOffset(group),
     });

@@ -4,9 +4,9 @@
  * so that `--help` costs nothing. The one place that turns errors into exit codes.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { packageVersion } from '../broker/package-version.js';
 import { collect, parseAcks, parseStartOffset, usage, wholeNumber } from './options.js';
 import { EXIT, errorText, exitCodeOf, type Format, Output } from './output.js';
-import { packageVersion } from './version.js';
 
 /**
  * `options` holds what the definition of the command below says, with `parse` functions applied;

@@ -1,11 +1,6 @@
 /** `lograft version`: of the package, and of the Node it runs on. */
-import { readFileSync } from 'node:fs';
+import { packageVersion } from '../broker/package-version.js';
 import { EXIT, type Output } from './output.js';
-
-export function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
 
 export function version(output: Output): number {
   const lograft = packageVersion();

@@ -1,5 +1,5 @@
 /** What threads, doors, queues and the process say of themselves. Main thread. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import {
   FORWARDED_CALLS_MAX,
@@ -18,6 +18,7 @@ import {
   type ShardCounters,
 } from '../../observability/shard-counters.js';
 import { API_NAMES } from '../../protocol/api-keys.js';
+import { packageVersion } from '../package-version.js';
 import type { ScrapeInput } from './scrape-input.js';
 
 export function requestSamples(page: MetricPage, { counters }: ScrapeInput): void {
@@ -128,9 +129,4 @@ export function processSamples(page: MetricPage): void {
     page.set('process_open_fds', {}, readdirSync('/proc/self/fd').length);
   }
   page.set('lograft_info', { version: packageVersion(), node_version: process.version }, 1);
-}
-
-function packageVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
