@@ -9,13 +9,13 @@ import { LEADER_NONE, type NodeId } from '../base/units.js';
 import type { ClusterImage } from '../control/image.js';
 import type { LeaderTable } from '../control/leader-table.js';
 import { isGroupRequest, isGroupResponse } from '../groups/call-checks.js';
-import { partitionFor } from '../groups/coordinator-of.js';
+import { coordinatorOf } from '../groups/coordinator-of.js';
 import type { ListGroupsRequest, ListGroupsResponse } from '../groups/group-types.js';
 import type { GroupCalls } from '../handlers/context.js';
 import type { Forwarding } from '../partition/forwarding.js';
 import type { PartitionRouter } from '../partition/router.js';
 import type { ThreadLink } from '../partition/thread-link.js';
-import { withBuffers } from './group-calls.js';
+import { listOver, withBuffers } from './group-calls.js';
 
 export type ClusterGroupsOptions = {
   readonly nodeId: NodeId;
@@ -45,10 +45,8 @@ export class ClusterGroups {
     request: GroupCalls[M][0],
     timeoutMs: number,
   ): Promise<GroupCalls[M][1] | null> {
-    const topic = this.#options.image().topics.get(OFFSETS_TOPIC);
-    if (topic === undefined) return Promise.resolve(null);
-    const partition = partitionFor(groupId, topic.partitions.length);
-    const group = { topicId: topic.topicId, partition };
+    const group = coordinatorOf(this.#options.image().topics, groupId);
+    if (group === null) return Promise.resolve(null);
     return this.#ask(group, method, request, timeoutMs) as Promise<GroupCalls[M][1] | null>;
   }
 
@@ -73,8 +71,9 @@ export class ClusterGroups {
   /** A call of another node, for a coordinator of this one. */
   serve(group: GroupKey, method: string, request: unknown, done: Done): void {
     if (!isGroupRequest(method, request)) done(null);
-    else if (method === 'list') this.#listHere(request as ListGroupsRequest, done);
-    else this.#callHere(group, method, request, done);
+    else if (method === 'list') {
+      listOver(this.#options.shards, [], request as ListGroupsRequest, done);
+    } else this.#callHere(group, method, request, done);
   }
 
   #ask(group: GroupKey, method: string, request: unknown, timeoutMs: number): Promise<unknown> {
@@ -103,25 +102,6 @@ export class ClusterGroups {
     shards[router.ownerOf(group)]?.call('group', call, [], (error, response) => {
       done(error === null ? withBuffers(response) : null);
     });
-  }
-
-  #listHere(request: ListGroupsRequest, done: Done): void {
-    const { shards } = this.#options;
-    const groups: ListGroupsResponse['groups'][number][] = [];
-    let waiting = shards.length;
-    let failed: ListGroupsResponse['error'] = null;
-    for (const link of shards) {
-      link.call('list-groups', request, [], (error, response) => {
-        const list = response as ListGroupsResponse | null;
-        if (error !== null || list === null) failed = 'COORDINATOR_NOT_AVAILABLE';
-        else {
-          failed ??= list.error;
-          groups.push(...list.groups);
-        }
-        waiting -= 1;
-        if (waiting === 0) done({ error: failed, groups });
-      });
-    }
   }
 }
 

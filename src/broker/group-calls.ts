@@ -2,9 +2,9 @@
  * Brings calls of group members to the coordinator that leads their group on this broker, be it on
  * this shard or on another one. Shard thread.
  */
-import { type GroupKey, OFFSETS_TOPIC } from '../base/group.js';
+import type { GroupKey } from '../base/group.js';
 import type { ClusterImage } from '../control/image.js';
-import { partitionFor } from '../groups/coordinator-of.js';
+import { coordinatorOf } from '../groups/coordinator-of.js';
 import type { GroupHost } from '../groups/group-host.js';
 import type { ListGroupsRequest, ListGroupsResponse } from '../groups/group-types.js';
 import type { CallGroup, GroupCalls } from '../handlers/context.js';
@@ -43,13 +43,11 @@ export class GroupRouter {
   }
 
   readonly call: CallGroup = (method, groupId, request, done) => {
-    const topic = this.#options.image().topics.get(OFFSETS_TOPIC);
-    if (topic === undefined) {
+    const group = coordinatorOf(this.#options.image().topics, groupId);
+    if (group === null) {
       done(null);
       return;
     }
-    const partition = partitionFor(groupId, topic.partitions.length);
-    const group = { topicId: topic.topicId, partition };
     const link = this.#options.links[this.#options.ownerOf(group)];
     if (link === null || link === undefined) {
       this.#callLocal(method, group, request, done as (response: unknown) => void);
@@ -64,20 +62,8 @@ export class GroupRouter {
   /** Groups of all shards; an error of one of them is the answer. */
   list(request: ListGroupsRequest, done: (response: ListGroupsResponse) => void): void {
     const { host, links } = this.#options;
-    const answers: ListGroupsResponse[] = [host.list(request)];
-    const settle = (): void => {
-      if (answers.length < links.length) return;
-      const error = answers.find((answer) => answer.error !== null)?.error ?? null;
-      done({ error, groups: answers.flatMap(({ groups }) => groups) });
-    };
-    for (const link of links) {
-      link?.call('list-groups', request, [], (error, response) => {
-        const none: ListGroupsResponse = { error: 'COORDINATOR_NOT_AVAILABLE', groups: [] };
-        answers.push(error === null ? (response as ListGroupsResponse) : none);
-        settle();
-      });
-    }
-    settle();
+    const others = links.filter((link) => link !== null);
+    listOver(others, [host.list(request)], request, done);
   }
 
   #callLocal(
@@ -98,6 +84,29 @@ export class GroupRouter {
     ) => void;
     call(request, done);
   }
+}
+
+/** Groups of all shards at the end of `links`, and those that are known; an error is the answer. */
+export function listOver(
+  links: readonly ThreadLink[],
+  known: readonly ListGroupsResponse[],
+  request: ListGroupsRequest,
+  done: (response: ListGroupsResponse) => void,
+): void {
+  const answers = [...known];
+  const settle = (): void => {
+    if (answers.length < known.length + links.length) return;
+    const error = answers.find((answer) => answer.error !== null)?.error ?? null;
+    done({ error, groups: answers.flatMap(({ groups }) => groups) });
+  };
+  for (const link of links) {
+    link.call('list-groups', request, [], (error, response) => {
+      const none: ListGroupsResponse = { error: 'COORDINATOR_NOT_AVAILABLE', groups: [] };
+      answers.push(error === null ? (response as ListGroupsResponse) : none);
+      settle();
+    });
+  }
+  if (links.length === 0) settle();
 }
 
 /** Structured clone turns Buffers into plain Uint8Arrays; coordinators and codecs want Buffers. */

@@ -1,4 +1,20 @@
 /** Which partition of __consumer_offsets, and so which broker, coordinates a group. Pure. */
+import { type GroupKey, OFFSETS_TOPIC } from '../base/group.js';
+import type { TopicId } from '../base/units.js';
+
+/** As much of an image as it takes. */
+type Topics = {
+  get(
+    name: string,
+  ): { readonly topicId: TopicId; readonly partitions: readonly unknown[] } | undefined;
+};
+
+/** Null before the topic is made. */
+export function coordinatorOf(topics: Topics, groupId: string): GroupKey | null {
+  const topic = topics.get(OFFSETS_TOPIC);
+  if (topic === undefined) return null;
+  return { topicId: topic.topicId, partition: partitionFor(groupId, topic.partitions.length) };
+}
 
 const INT32_MIN = -(2 ** 31);
 

@@ -6,7 +6,7 @@ import { LograftError } from '../base/errors.js';
 import type { BrokerImage } from '../control/image.js';
 import { leaderSeenByClients } from '../control/leader-table.js';
 import { OFFSETS_TOPIC } from '../base/group.js';
-import { partitionFor } from '../groups/coordinator-of.js';
+import { coordinatorOf } from '../groups/coordinator-of.js';
 import {
   COORDINATOR_GROUP,
   type findCoordinatorApi,
@@ -67,10 +67,10 @@ function find(context: HandlerContext, keyType: number, key: string): Found {
     return notFound('INVALID_REQUEST', `coordinators of type ${keyType} are not served yet`);
   }
   const image = context.image();
-  const topic = image.topics.get(OFFSETS_TOPIC);
-  if (topic === undefined) return notFound('COORDINATOR_NOT_AVAILABLE', null);
-  const partition = partitionFor(key, topic.partitions.length);
-  const leaderId = leaderSeenByClients(image, context.leaders(), topic.topicId, partition);
+  const group = coordinatorOf(image.topics, key);
+  if (group === null) return notFound('COORDINATOR_NOT_AVAILABLE', null);
+  const { topicId, partition } = group;
+  const leaderId = leaderSeenByClients(image, context.leaders(), topicId, partition);
   const broker: BrokerImage | undefined = image.brokers.get(leaderId);
   if (broker === undefined) return notFound('COORDINATOR_NOT_AVAILABLE', null);
   const { host, port } = broker.kafka;

@@ -2,9 +2,9 @@
  * Consumer groups and their lag as v3 resources, from the coordinators on all nodes and the leaders
  * of what the groups read.
  */
-import { OFFSETS_TOPIC } from '../../../base/group.js';
+import { LEADER_NONE, type NodeId } from '../../../base/units.js';
 import type { DescribedGroup } from '../../../groups/group-types.js';
-import { partitionFor } from '../../../groups/coordinator-of.js';
+import { coordinatorOf } from '../../../groups/coordinator-of.js';
 import { CodecError } from '../../../protocol/reader.js';
 import { decodeAssignment } from '../../../protocol/consumer-protocol.js';
 import { askCoordinator, noCoordinator } from '../consumer/ask-coordinator.js';
@@ -73,7 +73,7 @@ export async function lagsOf(context: HttpContext, clusterId: string, groupId: s
 function groupResource(context: HttpContext, clusterId: string, group: DescribedGroup) {
   const { groupId, groupState, protocolType, protocolData } = group;
   const path = ['consumer-groups', groupId];
-  const coordinator = coordinatorOf(context, groupId);
+  const coordinator = coordinatorNode(context, groupId);
   return {
     ...resource(context, clusterId, 'KafkaConsumerGroup', path),
     cluster_id: clusterId,
@@ -87,11 +87,10 @@ function groupResource(context: HttpContext, clusterId: string, group: Described
   };
 }
 
-function coordinatorOf(context: HttpContext, groupId: string): number {
-  const topic = context.image().topics.get(OFFSETS_TOPIC);
-  if (topic === undefined) return -1;
-  const partition = partitionFor(groupId, topic.partitions.length);
-  return context.leaders().leaderOf(topic.topicId, partition);
+function coordinatorNode(context: HttpContext, groupId: string): NodeId {
+  const group = coordinatorOf(context.image().topics, groupId);
+  if (group === null) return LEADER_NONE;
+  return context.leaders().leaderOf(group.topicId, group.partition);
 }
 
 async function existing(context: HttpContext, groupId: string): Promise<DescribedGroup> {
