@@ -28,6 +28,8 @@ export class FileCache {
   readonly #filesMax: number;
   /** By path, least recently used first. */
   readonly #open = new Map<string, Entry>();
+  /** The last of them. */
+  #newest: Entry | null = null;
   /** No longer to be found, closed when their time is over. */
   #leaving: Entry[] = [];
 
@@ -41,6 +43,10 @@ export class FileCache {
   open(path: string): DiskFile {
     const nowMs = this.#clock.monotonicMs();
     let entry = this.#open.get(path);
+    if (entry !== undefined && entry === this.#newest) {
+      entry.usedMs = nowMs;
+      return entry.file;
+    }
     if (entry === undefined) {
       this.#closeOld(nowMs);
       const file = this.#disk.openFile(path, 'existing');
@@ -48,6 +54,7 @@ export class FileCache {
     } else this.#open.delete(path);
     entry.usedMs = nowMs;
     this.#open.set(path, entry);
+    this.#newest = entry;
     return entry.file;
   }
 

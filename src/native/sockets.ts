@@ -18,6 +18,8 @@ const { EVENTS_MAX, EVENT_STRIDE, SOCKET_COUNTER_COUNT } = NATIVE_CONSTANTS;
 const SLAB_BYTES_DEFAULT = 256 * 1024;
 const SLAB_BYTES_MIN = 4 * 1024;
 const BACKLOG_DEFAULT = 511;
+/** Longer texts get a buffer of their own. */
+const SCRATCH_BYTES = 4 * 1024;
 const OUTSIDE_TURN = -1;
 /** Larger frames get a buffer for themselves; up to here one is kept for the next. */
 const BIG_FRAME_KEEP_MAX = 4 * 1024 * 1024;
@@ -98,6 +100,7 @@ export class SocketLayer {
   readonly #handle: NativeHandle;
   /** Connections closed or detached in the running turn: their other frames are not due. */
   readonly #goneInTurn = new Set<ConnectionId>();
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #bigFrame: Buffer = Buffer.alloc(0);
   /** Event being handled, or OUTSIDE_TURN. */
   #eventIndex = OUTSIDE_TURN;
@@ -173,6 +176,13 @@ export class SocketLayer {
   /** Queues a copy of `bytes[start, end)`; leaves with the turn. Ignored when the peer has gone. */
   write(connId: ConnectionId, bytes: Uint8Array, start = 0, end: number = bytes.length): void {
     native.socketsWrite(this.#handle, connId, bytes, start, end);
+  }
+
+  /** As {@link write}, of a text of nothing but ASCII. */
+  writeAscii(connId: ConnectionId, text: string): void {
+    const scratch = this.#scratch.length < text.length ? Buffer.from(text) : this.#scratch;
+    const length = scratch.write(text, 0, 'latin1');
+    native.socketsWrite(this.#handle, connId, scratch, 0, length);
   }
 
   /**

@@ -54,6 +54,21 @@ test('a 5 MiB range leaves by sendfile between header and trailer', () =>
     peer.end();
   }));
 
+test('texts of any length leave between bytes as they were', () =>
+  withLayers(async (open) => {
+    const server = open();
+    const { peer, id } = await openOne(server);
+    const texts = ['', 'short', 'x'.repeat(4096), 'y'.repeat(4097), 'end'];
+    for (const text of texts) {
+      server.layer.writeAscii(id, text);
+      server.layer.write(id, Buffer.from('|'));
+    }
+    const expected = texts.map((text) => `${text}|`).join('');
+    await soon('all bytes', () => peer.receivedBytes === expected.length);
+    assert.is(peer.received.toString('latin1'), expected);
+    peer.end();
+  }));
+
 test('small and large ranges and bytes keep their order', () =>
   withLayers(async (open) => {
     const server = open();

@@ -66,6 +66,8 @@ const RECORD_BYTES = 32;
 export class TurnBatches {
   readonly #options: TurnBatchesOptions;
   readonly #gathered = new Map<string, Gathered>();
+  /** The one that was added to last: the next record is most likely for it. */
+  #last: Gathered | null = null;
 
   constructor(options: TurnBatchesOptions) {
     this.#options = options;
@@ -75,10 +77,10 @@ export class TurnBatches {
   add(
     group: GroupKey,
     record: RecordInput,
-    { bytes, ...wish }: Wish & { bytes: number },
+    wish: Wish & { readonly bytes: number },
     done: RecordDone,
   ): void {
-    this.#gather(group, wish, bytes + RECORD_BYTES, { content: record, done });
+    this.#gather(group, wish, wish.bytes + RECORD_BYTES, { content: record, done });
   }
 
   /** All of them go into one batch; the bytes are kept until `done` is called. */
@@ -87,14 +89,14 @@ export class TurnBatches {
   }
 
   #gather(group: GroupKey, { acks, timeoutMs }: Wish, bytes: number, part: Part): void {
-    const key = `${groupText(group)} ${acks}`;
-    let gathered = this.#gathered.get(key);
-    const isFull = gathered !== undefined && gathered.bytes + bytes > HTTP_TURN_BATCH_BYTES_MAX;
-    if (gathered !== undefined && isFull) this.#send(gathered);
-    if (gathered === undefined || isFull) {
+    let gathered = this.#last !== null && isFor(this.#last, group, acks) ? this.#last : null;
+    gathered ??= this.#gathered.get(keyOf(group, acks)) ?? null;
+    if (gathered === null || gathered.bytes + bytes > HTTP_TURN_BATCH_BYTES_MAX) {
+      if (gathered !== null) this.#send(gathered);
       gathered = { group, acks, parts: [], timeoutMs: 0, bytes: 0 };
-      this.#gathered.set(key, gathered);
+      this.#gathered.set(keyOf(group, acks), gathered);
     }
+    this.#last = gathered;
     gathered.parts.push(part);
     gathered.bytes += bytes;
     gathered.timeoutMs = Math.max(gathered.timeoutMs, timeoutMs);
@@ -105,6 +107,7 @@ export class TurnBatches {
     if (this.#gathered.size === 0) return;
     const all = [...this.#gathered.values()];
     this.#gathered.clear();
+    this.#last = null;
     for (const gathered of all) this.#send(gathered);
   }
 
@@ -147,6 +150,15 @@ export class TurnBatches {
     const records = parts.reduce((sum, { content }) => sum + countOf(content), 0);
     return this.#options.seal(blocks, records);
   }
+}
+
+function keyOf(group: GroupKey, acks: Acks): string {
+  return `${groupText(group)} ${acks}`;
+}
+
+function isFor(gathered: Gathered, { topicId, partition }: GroupKey, acks: Acks): boolean {
+  const { group } = gathered;
+  return group.partition === partition && group.topicId === topicId && gathered.acks === acks;
 }
 
 function countOf(content: RecordInput | WaitingBlocks): number {

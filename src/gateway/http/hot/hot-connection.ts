@@ -3,16 +3,19 @@ import type { MonotonicMs } from '../../../base/units.js';
 import type { ConnectionId, SocketLayer } from '../../../native/sockets.js';
 import { ResponseQueue } from '../../response-queue.js';
 import type { HotStream } from './hot-stream.js';
+import { KnownHead } from './known-head.js';
 
 const EMPTY = Buffer.alloc(0);
 const LOOK_AGAIN_MS = 2;
 
-export type HotAnswer = { readonly bytes: Buffer; readonly isLast: boolean };
+/** Text is ASCII. */
+export type HotAnswer = { readonly content: Buffer | string; readonly isLast: boolean };
 
 export class HotConnection {
   readonly id: ConnectionId;
   readonly sockets: SocketLayer;
   readonly answers: ResponseQueue<HotAnswer>;
+  readonly known = new KnownHead();
   activeMs: MonotonicMs;
   /** Waits for its answers to be sent, then goes to the framework. */
   isLeaving = false;
@@ -79,8 +82,9 @@ export class HotConnection {
     else setTimeout(() => this.closeWhenQuiet(), LOOK_AGAIN_MS);
   }
 
-  #send({ bytes, isLast }: HotAnswer): void {
-    this.sockets.write(this.id, bytes);
+  #send({ content, isLast }: HotAnswer): void {
+    if (typeof content === 'string') this.sockets.writeAscii(this.id, content);
+    else this.sockets.write(this.id, content);
     if (isLast) {
       this.isClosing = true;
       this.closeWhenQuiet();

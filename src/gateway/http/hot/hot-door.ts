@@ -5,7 +5,7 @@
  * Promise: nothing is answered here that the framework would have answered otherwise. Shard thread.
  */
 import { assert } from '../../../base/assert.js';
-import { readRequestHead, type RequestHead } from '../request-head.js';
+import { readRequestHead } from '../request-head.js';
 import {
   HTTP_BODY_BYTES_MAX,
   HTTP_HOT_BODY_BYTES_MAX,
@@ -26,6 +26,7 @@ import { answerProduce } from './hot-produce.js';
 import { answerMany } from './hot-produce-many.js';
 import { type HotRequest, hotRequestOf } from './hot-request.js';
 import { HotStream } from './hot-stream.js';
+import type { UnderstoodHead } from './known-head.js';
 
 /** How soon a connection whose answers are not sent yet is looked at again. */
 const LOOK_AGAIN_MS = 5;
@@ -48,11 +49,7 @@ export type HotDoorOptions = {
   readonly handOver: (fd: number, unread: Buffer) => void;
 };
 
-type Hot = {
-  readonly head: RequestHead;
-  readonly request: HotRequest;
-  readonly body: Buffer;
-};
+type Hot = UnderstoodHead & { readonly body: Buffer };
 
 /** Each record says which partition it is for. */
 const BY_BODY = 'by-body';
@@ -154,15 +151,14 @@ export class HotDoor {
   #read(connection: HotConnection, bytes: Buffer, start: number, end: number): void {
     let at = start;
     while (at < end && this.#connections.has(connection.id)) {
-      const head = readRequestHead(bytes, at, end);
-      if (head === 'incomplete') break;
-      const request = head === 'other' ? null : hotRequestOf(head);
-      const group = request === null ? null : this.#groupOf(request);
-      const isHot = head !== 'other' && request !== null && group !== null;
-      if (!isHot || head.contentLength > HTTP_HOT_BODY_BYTES_MAX) {
+      const understood = this.#understand(connection, bytes, at, end);
+      if (understood === 'incomplete') break;
+      const group = understood === null ? null : this.#groupOf(understood.request);
+      if (understood === null || group === null) {
         this.#leaveWith(connection, bytes.subarray(at, end));
         return;
       }
+      const { head, request } = understood;
       // A stream writes to the socket itself: everything before it is to be answered first.
       if (request.kind === 'stream' && connection.answers.size > 0) {
         connection.onQuiet = () => this.#resume(connection);
@@ -184,6 +180,25 @@ export class HotDoor {
     }
     if (at < end) connection.keep(bytes.subarray(at, end));
     if (connection.unreadBytes > HTTP_BODY_BYTES_MAX) this.#leave(connection);
+  }
+
+  /** Null: the framework's. */
+  #understand(
+    { known }: HotConnection,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): UnderstoodHead | 'incomplete' | null {
+    const again = known.find(bytes, start, end);
+    if (again !== null) return again;
+    const head = readRequestHead(bytes, start, end);
+    if (head === 'incomplete') return head;
+    const request = head === 'other' ? null : hotRequestOf(head);
+    if (head === 'other' || request === null) return null;
+    if (head.contentLength > HTTP_HOT_BODY_BYTES_MAX) return null;
+    const understood = { head, request };
+    known.note(bytes, start, understood);
+    return understood;
   }
 
   /** False: the body says that it is not for here. */

@@ -11,7 +11,7 @@ import { cutBody } from '../cut-bodies.js';
 import { formatOf } from '../record-bodies.js';
 import type { RequestHead } from '../request-head.js';
 import type { HotConnection } from './hot-connection.js';
-import { okBytes, PRODUCE, problemBytes, type ProduceParts } from './hot-produce.js';
+import { okText, PRODUCE, problemBytes, type ProduceParts } from './hot-produce.js';
 import type { HotProduceMany } from './hot-request.js';
 
 /** Where the shares of a request begin; null as long as it is not known, or when it failed. */
@@ -59,18 +59,18 @@ export function answerMany(
         if (placing.open > 0) return;
         releaseBlocks(cut);
         counters.observe('httpRequests', PRODUCE, context.clock.monotonicMs() - startMs);
-        const bytes = answerBytes(placing, !isKeepAlive);
-        connection.answers.fill(slot, { bytes, isLast: !isKeepAlive });
+        const content = answerOf(placing, !isKeepAlive);
+        connection.answers.fill(slot, { content, isLast: !isKeepAlive });
       },
     );
   });
   return true;
 }
 
-function answerBytes(placing: Placing, isLast: boolean): Buffer {
+function answerOf(placing: Placing, isLast: boolean): Buffer | string {
   const { problem } = placing;
   const records = placesText(placing);
-  if (problem === null) return okBytes(`{"records":${records}}`, isLast);
+  if (problem === null) return okText(`{"records":${records}}`, isLast);
   const { status, code, message, details } = problem;
   // Which of them are written is worth knowing: `null` stands for those that are not.
   const told = { ...details, records: JSON.parse(records) as unknown };

@@ -1,7 +1,6 @@
 /** One record by HTTP, from the bytes of its body to the bytes of its answer. Shard thread. */
 import { STATUS_CODES } from 'node:http';
 import type { GroupKey } from '../../../base/group.js';
-import type { Offset } from '../../../base/units.js';
 import type { HandlerContext } from '../../../handlers/context.js';
 import { placeRecord } from '../../../handlers/http/place-record.js';
 import { partitionProblem, type Problem } from '../../../handlers/http/problem.js';
@@ -21,6 +20,7 @@ export type ProduceParts = {
 export const PRODUCE = HTTP_KINDS.indexOf('produce');
 const OK_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\n';
 const CLOSE = 'connection: close\r\n';
+const OK_HEAD_CLOSING = OK_HEAD + CLOSE;
 
 /** `body` is good for the call only. */
 export function answerProduce(
@@ -39,22 +39,17 @@ export function answerProduce(
   const record = { key, contentType, value: Buffer.from(body), acks, timeoutMs };
   placeRecord(parts, group, record, (error, message, offset) => {
     parts.counters.observe('httpRequests', PRODUCE, clock.monotonicMs() - startMs);
-    const bytes =
+    const content =
       error === null
-        ? placedBytes(partition, offset, isLast)
+        ? okText(`{"partition":${partition},"offset":${offset}}`, isLast)
         : problemBytes(partitionProblem(error, message, { partition }), isLast);
-    connection.answers.fill(slot, { bytes, isLast });
+    connection.answers.fill(slot, { content, isLast });
   });
 }
 
-function placedBytes(partition: number, offset: Offset, isLast: boolean): Buffer {
-  return okBytes(`{"partition":${partition},"offset":${offset}}`, isLast);
-}
-
 /** `json` is ASCII. */
-export function okBytes(json: string, isLast: boolean): Buffer {
-  const length = `content-length: ${json.length}\r\n\r\n`;
-  return Buffer.from(OK_HEAD + (isLast ? CLOSE : '') + length + json, 'latin1');
+export function okText(json: string, isLast: boolean): string {
+  return `${isLast ? OK_HEAD_CLOSING : OK_HEAD}content-length: ${json.length}\r\n\r\n${json}`;
 }
 
 export function problemBytes(problem: Problem, isLast: boolean): Buffer {

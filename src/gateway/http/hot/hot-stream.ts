@@ -177,7 +177,7 @@ export class HotStream {
     const isLast = !head.isKeepAlive;
     this.end();
     onEnd();
-    connection.answers.fill(this.#slot, { bytes, isLast });
+    connection.answers.fill(this.#slot, { content: bytes, isLast });
   }
 }
 
