@@ -5,7 +5,8 @@
  */
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import { type GroupKey, groupText, type VoterId } from '../base/group.js';
+import { type GroupKey, type VoterId } from '../base/group.js';
+import { GroupMap } from '../base/group-map.js';
 import type { Prng } from '../base/prng.js';
 import type { Mutant } from '../base/mutant.js';
 import type { MonotonicMs, NodeId, Offset } from '../base/units.js';
@@ -93,7 +94,7 @@ const LOUD_EVENTS: ReadonlySet<string> = new Set([
 export class Shard {
   readonly #options: ShardOptions;
   readonly #counters: ShardCounters;
-  readonly #partitions = new Map<string, Partition>();
+  readonly #partitions = new GroupMap<Partition>();
   /** Open files of all logs of this shard, bounded together. */
   readonly #files: FileCache;
   readonly #scrubber: Scrubber;
@@ -122,7 +123,7 @@ export class Shard {
   }
 
   find(group: GroupKey): Partition | undefined {
-    return this.#partitions.get(groupText(group));
+    return this.#partitions.get(group);
   }
 
   folderOf(topic: string, partition: number): string {
@@ -131,8 +132,7 @@ export class Shard {
 
   /** Opens a replica of this node, making its folder when there is none. */
   open(spec: PartitionSpec): Partition {
-    const key = groupText(spec.group);
-    assert(!this.#partitions.has(key), 'a partition is opened once', { key });
+    assert(!this.#partitions.has(spec.group), 'a partition is opened once', spec.group);
     const { disk, wal, clock, self } = this.#options;
     const { group, topic } = spec;
     const { log, producers } = this.#openLog(spec);
@@ -187,7 +187,7 @@ export class Shard {
       mutant: this.#options.mutant,
     });
     later.partition = partition;
-    this.#partitions.set(key, partition);
+    this.#partitions.set(group, partition);
     this.#scrubber.add(partition);
     this.#markDirty(partition);
     return partition;
@@ -241,7 +241,7 @@ export class Shard {
   close(group: GroupKey): void {
     const partition = this.find(group);
     if (partition === undefined) return;
-    this.#partitions.delete(groupText(group));
+    this.#partitions.delete(group);
     this.#scrubber.remove(partition);
     partition.failed('the partition was deleted');
     partition.replica.close();

@@ -118,8 +118,12 @@ export class Core {
 
   /** Sends in the current term; leaves when term, vote and flag as they are now are durable. */
   send(to: VoterId, body: MessageBody): void {
-    const message = this.envelope(to, body);
-    const isEarly = this.config.mutant === 'vote-before-durable' && body.type === 'voted';
+    this.post(this.envelope(to, body));
+  }
+
+  /** {@link send} of a message that has its envelope. */
+  post(message: RaftMessage): void {
+    const isEarly = this.config.mutant === 'vote-before-durable' && message.type === 'voted';
     if (this.isHardStateDurable || isEarly) this.#outbox.push(message);
     else this.#held.push({ message, walSequence: this.#hardSequence });
   }

@@ -141,12 +141,16 @@ export class Following {
   }
 
   #answer(rejection: Rejection | null): void {
-    const { log, config } = this.#core;
+    const { log, config, self, term } = this.#core;
     assert(this.leader !== null, 'only a leader is answered');
     const isEarly = config.mutant === 'ack-before-sync';
     const match = isEarly ? log.matched : minPosition(log.synced, log.matched);
-    this.#core.send(this.leader, {
+    // Whole, and not a body for an envelope: this is said of every append.
+    this.#core.post({
       type: 'appended',
+      from: self,
+      to: this.leader,
+      term,
       round: this.#round,
       match,
       received: log.matched,

@@ -5,13 +5,7 @@
  */
 import { assert } from '../base/assert.js';
 import { isSameVoter, type VoterId } from '../base/group.js';
-import {
-  comparePositions,
-  formatPosition,
-  isSamePosition,
-  ORIGIN,
-  type Position,
-} from '../base/position.js';
+import { comparePositions, isSamePosition, ORIGIN, type Position } from '../base/position.js';
 import type { NodeId, Offset } from '../base/units.js';
 import type { Core } from './core.js';
 import {
@@ -36,6 +30,8 @@ type Transfer = { readonly to: VoterId; readonly deadlineTick: number; isAsked: 
 export class Leadership {
   readonly #core: Core;
   readonly #progress = new Map<NodeId, Progress>();
+  /** One entry a voter; null stands for this replica. */
+  readonly #voters: readonly (Progress | null)[];
   /** Place behind this term's epoch start: nothing is served before it is committed. */
   readonly #servingFrom: Position;
   #round = 0;
@@ -58,6 +54,7 @@ export class Leadership {
       const isVoter = voters.includes(id);
       this.#progress.set(id.nodeId, new Progress(id, isVoter, at, core.nowTick));
     }
+    this.#voters = voters.map((id) => (isSameVoter(id, core.self) ? null : this.#mustProgress(id)));
     this.#isRoundDue = true;
   }
 
@@ -86,7 +83,7 @@ export class Leadership {
 
   /** A majority has answered this round, so it led when the round began. */
   get confirmedRound(): number {
-    const rounds = this.#voters().map((progress) => progress?.ackedRound ?? this.#round);
+    const rounds = this.#voters.map((progress) => progress?.ackedRound ?? this.#round);
     return quorumNumber(rounds);
   }
 
@@ -118,7 +115,7 @@ export class Leadership {
    */
   get hasMajority(): boolean {
     const { nowTick, config } = this.#core;
-    const heard = this.#voters().map((progress) => progress?.lastHeardTick ?? nowTick);
+    const heard = this.#voters.map((progress) => progress?.lastHeardTick ?? nowTick);
     const { electionTicksMin, electionTicksMax } = config.knobs;
     return nowTick - quorumNumber(heard) < (electionTicksMin + electionTicksMax) / 2;
   }
@@ -128,7 +125,7 @@ export class Leadership {
     const { log, term, config } = this.#core;
     const isEarly = config.mutant === 'count-self-before-sync';
     const own = isEarly ? log.end : log.synced;
-    const positions = this.#voters().map((progress) => {
+    const positions = this.#voters.map((progress) => {
       if (progress === null) return own;
       return progress.forgetful === 0 ? progress.match : ORIGIN;
     });
@@ -277,26 +274,27 @@ export class Leadership {
 
   appendMessage(to: VoterId, slices: readonly Slice[]): Append {
     const progress = this.#mustProgress(to);
-    const { log } = this.#core;
+    const { log, self, term } = this.#core;
     const prevPosition = progress.next;
     const last = slices.at(-1);
     const end = last === undefined ? prevPosition : sliceEnd(last);
-    assert(comparePositions(end, log.end) <= 0, 'only what is in the log is sent', {
-      end: formatPosition(end),
-      logEnd: formatPosition(log.end),
-    });
+    const isInLog = comparePositions(end, log.end) <= 0;
+    assert(isInLog, 'only what is in the log is sent', { end, logEnd: log.end });
     let bytes = 0;
     for (const slice of slices) if (slice.kind === 'batches') bytes += slice.byteLength;
     progress.onSent(end, bytes, this.#round);
-    return this.#core.envelope(to, {
+    return {
       type: 'append',
+      from: self,
+      to,
+      term,
       round: this.#round,
       prevEpoch: log.epochs.epochEndingAt(prevPosition),
       prevPosition,
       slices,
       commit: log.commit,
       remembered: rememberedNonce(progress),
-    }) as Append;
+    };
   }
 
   /**
@@ -358,13 +356,6 @@ export class Leadership {
     const { log, term } = this.#core;
     assert(logStartOffset <= log.commit.offset, 'log start <= high watermark', { logStartOffset });
     log.appendMark({ kind: 'log-start', epoch: term, at: log.end, logStartOffset });
-  }
-
-  /** One entry a voter; null stands for this replica. */
-  #voters(): (Progress | null)[] {
-    return this.#core.config.members.voters.map((id) =>
-      isSameVoter(id, this.#core.self) ? null : this.#mustProgress(id),
-    );
   }
 
   #progressOf(id: VoterId): Progress | null {

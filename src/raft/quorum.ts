@@ -8,12 +8,18 @@ export function majorityOf(voters: number): number {
   return Math.floor(voters / 2) + 1;
 }
 
-/** The furthest position that a majority has reached, given one position a voter. */
+/** The furthest position that a majority has reached, given one position a voter; as below. */
 export function quorumPosition(positions: readonly Position[]): Position {
-  const sorted = [...positions].sort((a, b) => comparePositions(b, a));
-  const at = sorted[majorityOf(sorted.length) - 1];
-  assert(at !== undefined, 'a majority is one of the voters');
-  return at;
+  const majority = majorityOf(positions.length);
+  let furthest: Position | null = null;
+  for (const position of positions) {
+    if (furthest !== null && comparePositions(position, furthest) <= 0) continue;
+    let reached = 0;
+    for (const other of positions) if (comparePositions(other, position) >= 0) reached += 1;
+    if (reached >= majority) furthest = position;
+  }
+  assert(furthest !== null, 'a majority has reached what the last of it has reached');
+  return furthest;
 }
 
 /** The largest number that a majority has reached, given one number a voter; each turn asks. */

@@ -13,13 +13,16 @@ type Confirmation = {
 export class Confirmations {
   #waiting: Confirmation[] = [];
 
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   add(round: number, leaderEpoch: LeaderEpoch, done: (isConfirmed: boolean) => void): void {
     this.#waiting.push({ round, leaderEpoch, done });
   }
 
   /** `confirmedRound` is null when this replica leads nothing. */
   settle(confirmedRound: number | null, leaderEpoch: LeaderEpoch): void {
-    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const confirmation of waiting) {

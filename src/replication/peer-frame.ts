@@ -6,10 +6,12 @@
  *     |        |         | msgpack  |
  *
  * hello and welcome name both ends, a refusal says why there will be no link, a turn carries what
- * one loop turn has to say: Raft messages `[topicId, partition, message]` and control messages.
+ * one loop turn has to say: Raft messages `[topicId, partition, message, number]`, from then on
+ * `[number, message]`, and control messages `[message]`.
  * Bytes from outside become null or a fault in words, never a throw. Pure.
  */
 import { Packr } from 'msgpackr';
+import { readUint32 } from '../base/int64.js';
 import { isPlainMsgpack } from '../base/plain-msgpack.js';
 import type { DirectoryId, NodeId } from '../base/units.js';
 
@@ -24,7 +26,7 @@ const FRAME_PREFIX_BYTES = 5;
 export const HELLO_BYTES_MAX = 4096;
 
 const PROTOCOL = 'lograft-peer';
-const VERSION = 1;
+const VERSION = 2;
 
 /** Shard index of the main thread in a hello. */
 export const MAIN_SHARD = -1;
@@ -72,16 +74,16 @@ export type Header = {
 /** Kind, header and where the payload begins; null when the frame is not one of ours. */
 export function decodeFrame(bytes: Uint8Array, start: number, length: number): Header | null {
   if (length < FRAME_PREFIX_BYTES) return null;
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset + start, length);
-  const headerBytes = view.readInt32BE(1);
-  if (headerBytes < 0 || headerBytes > length - FRAME_PREFIX_BYTES) return null;
-  const payloadStart = start + FRAME_PREFIX_BYTES + headerBytes;
+  const headerBytes = readUint32(bytes, start + 1);
+  if (headerBytes > length - FRAME_PREFIX_BYTES) return null;
+  const headerStart = start + FRAME_PREFIX_BYTES;
+  const payloadStart = headerStart + headerBytes;
   // Nobody is trusted before the hello, and few after it.
-  if (!isPlainMsgpack(view, FRAME_PREFIX_BYTES, FRAME_PREFIX_BYTES + headerBytes)) return null;
+  if (!isPlainMsgpack(bytes, headerStart, payloadStart)) return null;
   try {
     // A copy of its own: what is kept of a header must not point into a receive buffer.
-    const header = Buffer.from(view.subarray(FRAME_PREFIX_BYTES, FRAME_PREFIX_BYTES + headerBytes));
-    return { kind: view[0] as number, value: packr.unpack(header), payloadStart };
+    const header = Buffer.from(bytes.subarray(headerStart, payloadStart));
+    return { kind: bytes[start] as number, value: packr.unpack(header), payloadStart };
   } catch {
     return null;
   }

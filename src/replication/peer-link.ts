@@ -13,6 +13,7 @@ import type { NodeId } from '../base/units.js';
 import type { LogRange } from '../log/log-types.js';
 import type { SocketLayer } from '../native/sockets.js';
 import type { RaftMessage } from '../raft/messages.js';
+import { HeardGroups, ToldGroups } from './group-numbers.js';
 import { encodeFrame, FRAME_TURN, type PeerHello, type RefusalReason } from './peer-frame.js';
 import { encodeMessage, payloadBytes } from './raft-wire.js';
 
@@ -25,8 +26,12 @@ const FRAME_PAYLOAD_MAX = 2 * 1024 * 1024;
 /** Rough size of a packed message, for the bound. */
 const MESSAGE_BYTES = 96;
 
-/** Raft: [topicId, partition, message]; control: [message]. */
-type Item = readonly [string, number, unknown] | readonly [unknown];
+/** Raft: three ways to name a group, see group-numbers.ts; control: [message]. */
+type Item =
+  | readonly [topicId: string, partition: number, message: unknown, number: number]
+  | readonly [topicId: string, partition: number, message: unknown]
+  | readonly [number: number, message: unknown]
+  | readonly [message: unknown];
 
 export class PeerLink {
   readonly nodeId: NodeId;
@@ -46,6 +51,9 @@ export class PeerLink {
   waitTicks = 0;
   /** Something was refused because of the bound: its sender wants to hear when there is room. */
   hasRefused = false;
+  /** Groups that the peer has numbered on this connection. */
+  readonly heard = new HeardGroups();
+  readonly #told = new ToldGroups();
   #items: Item[] = [];
   #ranges: LogRange[] = [];
   #rangeBytes = 0;
@@ -70,7 +78,7 @@ export class PeerLink {
   ): boolean {
     const bytes = payloadBytes(message) + (message.type === 'snapshot' ? message.bytes.length : 0);
     if (!this.#hasRoom(sockets, bytes > 0 ? bytesMax : bytesMax + SMALL_BYTES_MAX)) return false;
-    this.#items.push([group.topicId, group.partition, encodeMessage(message)]);
+    this.#items.push(this.#itemOf(group, encodeMessage(message)));
     this.#itemBytes += MESSAGE_BYTES + (message.type === 'snapshot' ? message.bytes.length : 0);
     for (const range of ranges) {
       this.#ranges.push(range);
@@ -114,7 +122,17 @@ export class PeerLink {
     this.peer = null;
     this.hasRefused = false;
     this.silentTicks = 0;
+    this.heard.clear();
+    this.#told.clear();
     this.#clear();
+  }
+
+  #itemOf(group: GroupKey, message: unknown): Item {
+    const known = this.#told.find(group);
+    if (known !== null) return [known, message];
+    const number = this.#told.tell(group);
+    const { topicId, partition } = group;
+    return number === null ? [topicId, partition, message] : [topicId, partition, message, number];
   }
 
   #hasRoom(sockets: SocketLayer, bytesMax: number): boolean {

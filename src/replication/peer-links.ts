@@ -142,8 +142,10 @@ export class PeerLinks implements PeerTransport {
     return link.queueRaft(sockets, knobs.outboundBytesMax, group, message, ranges);
   }
 
-  /** Any plain value; false when the link is down or over its bound. */
-  /** `bytes`: about how many the message takes where it is not small. */
+  /**
+   * Any plain value; false when the link is down or over its bound. `bytes`: about how many the
+   * message takes where it is not small.
+   */
   sendControl(to: NodeId, message: unknown, bytes = 0): boolean {
     const { sockets, knobs } = this.#options;
     const main = this.#links.get(linkKey(to, MAIN_SHARD));
@@ -158,13 +160,10 @@ export class PeerLinks implements PeerTransport {
   }
 
   status(): LinkStatus[] {
-    return [...this.#links.values()].map(({ nodeId, shard, state, refusal, peer }) => ({
-      nodeId,
-      shard,
-      state,
-      refusal,
-      peer,
-    }));
+    return [...this.#links.values()].map((link) => {
+      const { nodeId, shard, state, refusal, peer } = link;
+      return { nodeId, shard, state, refusal, peer };
+    });
   }
 
   /** Ends a turn: one frame per link. Call it before anything closes files again. */
@@ -345,7 +344,8 @@ export class PeerLinks implements PeerTransport {
     assert(peer !== null, 'a link that is up knows its peer');
     // A handler may close the link, or a newer connection may replace it, in the middle of a turn.
     const isCurrent = (): boolean => link.peer === peer;
-    return readTurn(turn, peer, this.#self, this.#options.handler, isCurrent);
+    const ends = { peer, self: this.#self, heard: link.heard };
+    return readTurn(turn, ends, this.#options.handler, isCurrent);
   }
 
   #maybeReady(link: PeerLink): void {

@@ -5,6 +5,7 @@
 import type { GroupKey, VoterId } from '../base/group.js';
 import type { NodeId } from '../base/units.js';
 import type { RaftMessage } from '../raft/messages.js';
+import type { HeardGroups } from './group-numbers.js';
 import type { PeerHello } from './peer-frame.js';
 import { decodeMessage, payloadBytes } from './raft-wire.js';
 
@@ -22,11 +23,17 @@ export type TurnHandler = {
   onControl?(from: NodeId, message: unknown): void;
 };
 
+/** Both ends of a connection, and what the other one has told of groups on it. */
+export type TurnEnds = {
+  readonly peer: PeerHello;
+  readonly self: PeerHello;
+  readonly heard: HeardGroups;
+};
+
 /** Hands out what is in the turn as long as `isCurrent`; returns what is wrong with it, or null. */
 export function readTurn(
   turn: Turn,
-  peer: PeerHello,
-  self: PeerHello,
+  { peer, self, heard }: TurnEnds,
   handler: TurnHandler,
   isCurrent: () => boolean,
 ): string | null {
@@ -40,17 +47,28 @@ export function readTurn(
       handler.onControl?.(from.nodeId, item[0]);
       continue;
     }
-    const [topicId, partition, values] = item as unknown[];
-    const message = decodeMessage(values, from, to);
-    if (message === null || typeof topicId !== 'string' || !isPartition(partition)) {
-      return 'malformed message';
-    }
+    const isShort = item.length === 2;
+    const group = isShort ? heardGroup(item[0], heard) : namedGroup(item, heard);
+    const message = decodeMessage(item[isShort ? 1 : 2], from, to);
+    if (message === null || group === null) return 'malformed message';
     const length = payloadBytes(message);
     if (length > turn.end - at) return 'payload shorter than promised';
-    handler.onMessage({ topicId, partition }, message, turn.bytes, at);
+    handler.onMessage(group, message, turn.bytes, at);
     at += length;
   }
   return at === turn.end || !isCurrent() ? null : 'payload longer than promised';
+}
+
+function heardGroup(number: unknown, heard: HeardGroups): GroupKey | null {
+  return typeof number === 'number' ? heard.find(number) : null;
+}
+
+/** [topicId, partition, message], perhaps with the number that stands for the two from now on. */
+function namedGroup(item: readonly unknown[], heard: HeardGroups): GroupKey | null {
+  const [topicId, partition, , number] = item;
+  if (typeof topicId !== 'string' || !isPartition(partition)) return null;
+  const group = { topicId, partition };
+  return number === undefined || heard.hear(number, group) ? group : null;
 }
 
 function isPartition(value: unknown): value is number {

@@ -243,13 +243,8 @@ export class Replica {
     const isIn = (f: FollowerStatus): boolean =>
       f.isVoter && !f.isForgetful && f.ticksBehind <= ticksMax;
     if (this.role !== 'leader') return [];
-    return [
-      self.nodeId,
-      ...this.#raft
-        .followers()
-        .filter(isIn)
-        .map((f) => f.id.nodeId),
-    ];
+    const followers = this.#raft.followers().filter(isIn);
+    return [self.nodeId, ...followers.map((f) => f.id.nodeId)];
   }
 
   followerProgress(): FollowerStatus[] {
@@ -371,6 +366,7 @@ export class Replica {
   }
 
   #settleConfirmations(): void {
+    if (this.#confirmations.isEmpty) return;
     const isLost = this.#failure !== null || this.#isClosed || this.#raft.role !== 'leader';
     this.#confirmations.settle(isLost ? null : this.#raft.confirmedRound, this.#raft.term);
   }

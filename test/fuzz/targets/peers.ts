@@ -5,6 +5,7 @@
 import { isControlMessage } from '#src/control/message-check.js';
 import { acceptHello, decodeFrame, encodeFrame, FRAME_TURN } from '#src/replication/peer-frame.js';
 import { encodeGreeting, toHello, toRefusal } from '#src/replication/peer-frame.js';
+import { HeardGroups } from '#src/replication/group-numbers.js';
 import { readTurn } from '#src/replication/peer-turn.js';
 import { appendFault } from '#src/replication/append-check.js';
 import { decodeMessage, encodeMessage, payloadBytes } from '#src/replication/raft-wire.js';
@@ -27,6 +28,10 @@ const SELF = { ...GREETING, nodeId: TO.nodeId, directoryId: TO.directoryId };
 const items = fc.array(
   fc.oneof(
     raftMessages.map((message) => ['topic', 3, encodeMessage(message)]),
+    fc
+      .tuple(raftMessages, fc.nat(3))
+      .map(([message, number]) => [...['topic', 3, encodeMessage(message)], number]),
+    fc.tuple(fc.nat(3), raftMessages.map(encodeMessage)),
     fc.tuple(fc.anything({ maxDepth: 2 })),
   ),
   { maxLength: 3 },
@@ -49,7 +54,8 @@ function receive(frame: Buffer): void {
       },
       onControl: (_from: number, message: unknown) => void isControlMessage(message),
     };
-    readTurn({ ...turn, end: frame.length }, PEER, SELF, handler, () => true);
+    const ends = { peer: PEER, self: SELF, heard: new HeardGroups() };
+    readTurn({ ...turn, end: frame.length }, ends, handler, () => true);
   });
 }
 
