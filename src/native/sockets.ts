@@ -38,9 +38,9 @@ export type ConnectionId = number & { readonly unit?: 'connectionId' };
 
 export type SocketHandler = {
   /**
-   * `bytes.subarray(start, start + length)` is the body, valid ONLY until the call returns. Frames
-   * larger than half the slab come in a buffer of their own. Of a raw connection: what one read
-   * brought, at least a byte and at most half the slab, always in the slab.
+   * `bytes.subarray(start, start + length)` is the body, valid ONLY until `onTurnEnd` returns.
+   * Frames larger than half the slab come in a buffer of their own. Of a raw connection: what one
+   * read brought, at least a byte and at most half the slab, always in the slab.
    */
   onFrame(connId: ConnectionId, bytes: Buffer, start: number, length: number): void;
   /** Once after the events of a turn: the batching point. What is written here still leaves now. */

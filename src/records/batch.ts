@@ -156,16 +156,22 @@ export function stampLeader(
   writeUint32(bytes, leaderEpoch, start + AT_LEADER_EPOCH);
 }
 
-/** A whole uncompressed batch. Records without a timestamp take -1, "none". */
-export function encodeBatch(input: BatchInput, crc: Checksum): Buffer {
+/**
+ * A whole uncompressed batch, in bytes that `take` gives: exactly as many as it is asked for, each
+ * of them is written. Records without a timestamp take -1, "none".
+ */
+export function encodeBatch(
+  input: BatchInput,
+  crc: Checksum,
+  take: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Buffer {
   const { records, attributes = 0 } = input;
   assert(records.length > 0, 'a batch has a record');
   assert((attributes & CODEC_MASK) === 0, 'batches are encoded uncompressed', { attributes });
   const baseTimestamp = records[0]?.timestamp ?? -1;
   const measured = records.map((record, i) => measureRecord(record, i, baseTimestamp));
   const size = measured.reduce((sum, record) => sum + recordBytes(record), BATCH_HEADER_BYTES);
-  // Every byte of it is written below.
-  const bytes = Buffer.allocUnsafe(size);
+  const bytes = take(size);
   let at = BATCH_HEADER_BYTES;
   for (const record of measured) at = writeRecord(bytes, at, record);
   assert(at === size, 'a batch is as long as was measured', { at, size });

@@ -68,12 +68,17 @@ export class TurnBatches {
   readonly #gathered = new Map<string, Gathered>();
   /** The one that was added to last: the next record is most likely for it. */
   #last: Gathered | null = null;
+  /** At most about twice the bound of a turn's batch, or the longest body. */
+  #scratch: Buffer = Buffer.alloc(0);
 
   constructor(options: TurnBatchesOptions) {
     this.#options = options;
   }
 
-  /** `record` and what it refers to are kept until `done` is called. */
+  /**
+   * `record` and what it refers to must stay as they are until the turn is over, and for another
+   * shard's partition until `done` is called.
+   */
   add(
     group: GroupKey,
     record: RecordInput,
@@ -140,7 +145,13 @@ export class TurnBatches {
       if ('blocks' in content) return this.#sealed(parts);
       records.push(content);
     }
-    return encodeBatch({ records }, this.#options.checksum);
+    return encodeBatch({ records }, this.#options.checksum, (bytes) => this.#take(bytes));
+  }
+
+  /** What takes a batch writes or copies it at once, so that the next one may lie here, too. */
+  #take(bytes: number): Buffer {
+    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(2 * bytes);
+    return this.#scratch.subarray(0, bytes);
   }
 
   #sealed(parts: readonly Part[]): Uint8Array {

@@ -88,7 +88,7 @@ export class HotDoor {
     return this.#connections.has(id);
   }
 
-  /** Whatever arrived; good for the call only. */
+  /** Whatever arrived; good until the turn is over. */
   onBytes(id: ConnectionId, bytes: Buffer, start: number, length: number): void {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
@@ -203,8 +203,8 @@ export class HotDoor {
 
   /** False: the body says that it is not for here. */
   #serve(connection: HotConnection, group: HotGroup, { head, request, body }: Hot): boolean {
-    const { context, batches, counters } = this.#options;
-    const parts = { context, batches, counters };
+    const { context, counters } = this.#options;
+    const parts = this.#options;
     if (request.kind === 'produce-many') {
       return answerMany(parts, connection, head, request, body);
     }

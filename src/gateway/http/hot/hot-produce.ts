@@ -15,6 +15,8 @@ export type ProduceParts = {
   readonly context: HandlerContext;
   readonly batches: TurnBatches;
   readonly counters: ShardCounters;
+  /** Whether this very shard owns the partition. */
+  readonly isHere: (group: GroupKey) => boolean;
 };
 
 export const PRODUCE = HTTP_KINDS.indexOf('produce');
@@ -22,7 +24,7 @@ const OK_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-
 const CLOSE = 'connection: close\r\n';
 const OK_HEAD_CLOSING = OK_HEAD + CLOSE;
 
-/** `body` is good for the call only. */
+/** `body` is good until the turn is over. */
 export function answerProduce(
   parts: ProduceParts,
   connection: HotConnection,
@@ -36,7 +38,8 @@ export function answerProduce(
   const { clock } = parts.context;
   const startMs = connection.activeMs;
   const { partition } = group;
-  const record = { key, contentType, value: Buffer.from(body), acks, timeoutMs };
+  const value = parts.isHere(group) ? body : Buffer.from(body);
+  const record = { key, contentType, value, acks, timeoutMs };
   placeRecord(parts, group, record, (error, message, offset) => {
     parts.counters.observe('httpRequests', PRODUCE, clock.monotonicMs() - startMs);
     const content =
