@@ -18,6 +18,7 @@
         'native/core/outbound.cc',
         'native/core/record_blocks.cc',
         'native/core/record_cutter.cc',
+        'native/core/record_teller.cc',
         'native/core/socket_io.cc',
         'native/core/socket_layer.cc',
         'native/core/socket_open.cc',

@@ -25,6 +25,8 @@ const std::pair<const char*, size_t> kConstants[] = {
     {"CUT_RECORDS_MAX", kCutRecordsMax},
     {"CUT_HEADERS_MAX", kCutHeadersMax},
     {"CUT_FAULT_COUNT", static_cast<size_t>(CutFault::kCount)},
+    {"TELL_FAULT_COUNT", static_cast<size_t>(TellFault::kCount)},
+    {"TELL_FIELD_COUNT", kTellFieldCount},
     {"BLOCK_HEAD_BYTES", kBlockHeadBytes},
     {"RECORD_GROWTH_MAX", kRecordGrowthMax},
     {"SYNC_QUEUE_MAX", bind::kSyncQueueMax},

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "../core/record_cutter.h"
+#include "../core/record_teller.h"
 #include "../core/write_watch.h"
 
 namespace lograft::bind {
@@ -93,6 +94,9 @@ class EnvState {
   RecordCutter cutter;
   int32_t* cut_fields = nullptr;
   Napi::Reference<Napi::Value> cut_fields_owner;
+  RecordTeller teller;
+  double* tell_fields = nullptr;
+  Napi::Reference<Napi::Value> tell_fields_owner;
 
  private:
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void* self);

@@ -1,10 +1,11 @@
-// Bodies of many records, cut into blocks, and blocks sealed as batches. Every function: JavaScript
-// thread, does not block.
+// Bodies of many records, cut into blocks; blocks sealed as batches; batches told as JSON. Every
+// function: JavaScript thread, does not block.
 #include <vector>
 
 #include "../core/batch.h"
 #include "../core/record_blocks.h"
 #include "../core/record_cutter.h"
+#include "../core/record_teller.h"
 #include "args.h"
 #include "env_state.h"
 #include "functions.h"
@@ -106,6 +107,50 @@ Napi::Value SealBatchCall(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(size));
 }
 
+Napi::Value SetTellFieldsCall(const Napi::CallbackInfo& info) {
+  Args args(info);
+  double* fields = args.Array<double>(0, napi_float64_array, kTellFieldCount);
+  if (!args.ok()) return info.Env().Undefined();
+  EnvState* state = EnvState::Of(info.Env());
+  state->tell_fields = fields;
+  state->tell_fields_owner = Napi::Reference<Napi::Value>::New(info[0], 1);
+  return info.Env().Undefined();
+}
+
+Napi::Value TellRecordsCall(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Bytes batches = args.Range(0);
+  TellRequest request;
+  request.from = args.Integer(3);
+  request.records_max = args.Uint32(4);
+  request.is_lines = args.Bool(5);
+  if (!args.ok()) return info.Env().Undefined();
+  EnvState* state = EnvState::Of(info.Env());
+  if (state->tell_fields == nullptr) {
+    Napi::Error::New(info.Env(), "nowhere to tell it").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  RecordTeller& teller = state->teller;
+  const TellFault fault = teller.Tell(batches.data, batches.length, request);
+  state->tell_fields[kToldRecords] = static_cast<double>(teller.record_count());
+  state->tell_fields[kToldNextOffset] = static_cast<double>(teller.next_offset());
+  state->tell_fields[kToldBytes] = static_cast<double>(teller.size());
+  return Napi::Number::New(info.Env(), static_cast<int>(fault));
+}
+
+Napi::Value TakeTextCall(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Bytes into = args.Range(0);
+  if (!args.ok()) return info.Env().Undefined();
+  RecordTeller& teller = EnvState::Of(info.Env())->teller;
+  if (into.length != teller.size()) {
+    Napi::RangeError::New(info.Env(), "the text has another size").ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  teller.TakeText(into.data);
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void RegisterRecords(Napi::Env env, Napi::Object exports) {
@@ -113,6 +158,9 @@ void RegisterRecords(Napi::Env env, Napi::Object exports) {
   Export<CutRecordsCall>(env, exports, "cutRecords");
   Export<TakeBlocksCall>(env, exports, "takeBlocks");
   Export<SealBatchCall>(env, exports, "sealBatch");
+  Export<SetTellFieldsCall>(env, exports, "setTellFields");
+  Export<TellRecordsCall>(env, exports, "tellRecords");
+  Export<TakeTextCall>(env, exports, "takeText");
 }
 
 }  // namespace lograft::bind

@@ -32,4 +32,26 @@ inline uint8_t* DecodeBase64(uint8_t* bytes, size_t length) {
   return into;
 }
 
+// What `length` bytes take when they are encoded.
+constexpr size_t Base64Bytes(size_t length) { return (length + 2) / 3 * 4; }
+
+// Writes Base64Bytes(length) and returns how many that is.
+inline size_t EncodeBase64(const uint8_t* bytes, size_t length, uint8_t* into) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  uint8_t* const begin = into;
+  for (size_t at = 0; at < length; at += 3) {
+    const size_t left = length - at;
+    const uint32_t bits = static_cast<uint32_t>(bytes[at]) << 16 |
+                          (left > 1 ? static_cast<uint32_t>(bytes[at + 1]) << 8 : 0) |
+                          (left > 2 ? bytes[at + 2] : 0);
+    for (int shift = 18; shift >= 0; shift -= 6) {
+      *into++ = static_cast<uint8_t>(kDigits[bits >> shift & 0x3F]);
+    }
+    if (left < 3) into[-1] = '=';
+    if (left < 2) into[-2] = '=';
+  }
+  return static_cast<size_t>(into - begin);
+}
+
 }  // namespace lograft

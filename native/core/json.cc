@@ -13,21 +13,6 @@ constexpr uint32_t kReplacement = 0xFFFD;
 // The lowest byte of the result that has its high bit set stands where `word` first has a zero.
 uint64_t Zeros(uint64_t word) { return (word - kEach) & ~word; }
 
-// The first byte that does not simply belong to a string: a quote, a backslash, a control.
-const uint8_t* PlainEnd(const uint8_t* p, const uint8_t* end) {
-  uint64_t word;
-  while (static_cast<size_t>(end - p) >= sizeof word) {
-    std::memcpy(&word, p, sizeof word);
-    const uint64_t controls = (word - kEach * 0x20) & ~word;
-    const uint64_t found = (Zeros(word ^ kEach * '"') | Zeros(word ^ kEach * '\\') | controls) &
-                           kEach * 0x80;
-    if (found != 0) return p + (__builtin_ctzll(found) >> 3);
-    p += sizeof word;
-  }
-  while (p != end && *p != '"' && *p != '\\' && *p >= 0x20) p++;
-  return p;
-}
-
 bool IsDigit(uint8_t c) { return c >= '0' && c <= '9'; }
 
 // -1: no hexadecimal digit
@@ -79,11 +64,25 @@ uint8_t SimpleEscape(uint8_t c) {
 
 }  // namespace
 
+const uint8_t* JsonPlainEnd(const uint8_t* p, const uint8_t* end) {
+  uint64_t word;
+  while (static_cast<size_t>(end - p) >= sizeof word) {
+    std::memcpy(&word, p, sizeof word);
+    const uint64_t controls = (word - kEach * 0x20) & ~word;
+    const uint64_t found = (Zeros(word ^ kEach * '"') | Zeros(word ^ kEach * '\\') | controls) &
+                           kEach * 0x80;
+    if (found != 0) return p + (__builtin_ctzll(found) >> 3);
+    p += sizeof word;
+  }
+  while (p != end && *p != '"' && *p != '\\' && *p >= 0x20) p++;
+  return p;
+}
+
 bool JsonReader::String(JsonSlice* text) {
   if (!Take('"')) return false;
   *text = {JsonKind::kString, false, at_, nullptr};
   for (;;) {
-    at_ = PlainEnd(at_, end_);
+    at_ = JsonPlainEnd(at_, end_);
     if (at_ == end_) return false;
     if (*at_ == '"') break;
     if (*at_ != '\\' || !Escape()) return false;

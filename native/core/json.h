@@ -65,6 +65,9 @@ class JsonReader {
   bool is_deep_ = false;
 };
 
+// The first byte that does not simply belong to a string: a quote, a backslash, a control.
+const uint8_t* JsonPlainEnd(const uint8_t* p, const uint8_t* end);
+
 // Writes the text of a string that was read above and returns where it ends: at most its size in
 // bytes. A surrogate without its other half becomes U+FFFD.
 uint8_t* WriteJsonText(const JsonSlice& text, uint8_t* into);

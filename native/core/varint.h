@@ -34,6 +34,12 @@ class VarintReader {
     return true;
   }
 
+  // Hands out where the next `count` bytes lie.
+  bool Bytes(size_t count, const uint8_t** bytes) {
+    *bytes = at_;
+    return Skip(count);
+  }
+
   // Hands out the next `count` bytes as a reader of their own.
   bool Take(size_t count, VarintReader* part) {
     if (count > static_cast<size_t>(end_ - at_)) return false;

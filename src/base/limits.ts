@@ -77,6 +77,9 @@ export const HTTP_WAIT_MS_MAX = 30_000;
 /** Body of a request that a shard answers itself; a larger one goes to the framework. */
 export const HTTP_HOT_BODY_BYTES_MAX = 1 * MiB;
 
+/** Bytes of the log that a shard turns into the JSON of one answer; more goes to the framework. */
+export const HTTP_HOT_READ_BYTES_MAX = 1 * MiB;
+
 /** Records of one loop turn that become one batch have this many bytes, or are one. */
 export const HTTP_TURN_BATCH_BYTES_MAX = 512 * KiB;
 

@@ -1,8 +1,7 @@
 /**
  * Entry of a shard thread: puts the rooms of the data plane together around one event loop.
- * Promise:
- * one turn of the loop reads every socket, decides in TypeScript, and then writes, syncs and sends
- * once for all of it. What this thread owns is closed here and nowhere else.
+ * Promise: one turn of the loop reads every socket, decides in TypeScript, and then writes, syncs
+ * and sends once for all of it. What this thread owns is closed here and nowhere else.
  */
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.js';
@@ -317,6 +316,7 @@ class ShardThread {
       connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
       isHere: (group) => this.#router.ownerOf(group) === index,
       handOver: (fd, unread) => this.#tell('http-client', { fd, unread }),
+      readAt: (fd, filePosition, into, length) => readAt(fd, filePosition, into, 0, length),
     });
   }
 

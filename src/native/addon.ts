@@ -44,6 +44,17 @@ export type NativeAddon = {
   takeBlocks(into: Uint8Array): void;
   sealBatch(blocks: readonly Uint8Array[], records: number, into: Uint8Array): number;
 
+  setTellFields(fields: Float64Array): void;
+  tellRecords(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    from: number,
+    recordsMax: number,
+    isLines: boolean,
+  ): number;
+  takeText(into: Uint8Array, start: number, length: number): void;
+
   writeAt(
     fd: number,
     filePosition: number,

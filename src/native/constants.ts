@@ -14,6 +14,8 @@ export const NATIVE_CONSTANTS = Object.freeze({
   CUT_RECORDS_MAX: HTTP_RECORDS_MAX,
   CUT_HEADERS_MAX: HTTP_RECORD_HEADERS_MAX,
   CUT_FAULT_COUNT: 8,
+  TELL_FAULT_COUNT: 2,
+  TELL_FIELD_COUNT: 3,
   /** Of a record's block before its tail, and what a batch may add to a block. */
   BLOCK_HEAD_BYTES: 12,
   RECORD_GROWTH_MAX: 9,

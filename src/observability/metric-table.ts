@@ -36,7 +36,7 @@ const REQUESTS = {
   },
   lograft_http_request_duration_seconds: {
     ...{ type: 'histogram', labels: ['kind'], unit: 'seconds' },
-    help: 'HTTP requests that a shard answers itself: a produce of one record, a whole stream.',
+    help: 'HTTP requests that a shard answers itself: a produce, a read, a whole stream.',
   },
   lograft_refused_total: {
     ...{ type: 'counter', labels: ['what'], unit: 'count' },

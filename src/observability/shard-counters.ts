@@ -32,7 +32,7 @@ export const ELECTION_REASONS = [
 export const GC_KINDS = ['minor', 'major', 'incremental', 'weakcb'] as const;
 /** Whom a door sent away: a connection over the bound, or one whose bytes made no sense. */
 export const REFUSALS = ['kafka-connection', 'kafka-request', 'http-connection'] as const;
-export const HTTP_KINDS = ['produce', 'stream'] as const;
+export const HTTP_KINDS = ['produce', 'stream', 'records'] as const;
 /** Kafka APIs by their place in the list of all. */
 const KAFKA_APIS_MAX = 64;
 

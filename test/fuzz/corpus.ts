@@ -28,6 +28,8 @@ function entryOf(target: string, i: number, prng: Prng): Buffer {
       return frames(prng);
     case 'record-cutter':
       return recordLines(i, prng);
+    case 'record-teller':
+      return toldBatches(i, prng);
     default:
       return someBytes(prng, prng.int(1, 80));
   }
@@ -38,6 +40,16 @@ function batchInput(i: number, prng: Prng): Buffer {
   const head = someBytes(prng, 13);
   head[0] = i % 8;
   return Buffer.concat([head, i % 5 === 4 ? compressed(prng) : plainBatch(i, prng)]);
+}
+
+/** mode u8 | from u8 | most u8 | batches */
+function toldBatches(i: number, prng: Prng): Buffer {
+  const head = Buffer.of(i % 2, i % 4 === 0 ? prng.int(0, 9) : 0, prng.int(0, 9));
+  const batches = Array.from({ length: prng.int(1, 3) }, (_, n) => {
+    const records = Array.from({ length: prng.int(1, 4) }, () => someRecord(prng));
+    return encodeBatch({ records, baseOffset: 4 * n }, crc32c);
+  });
+  return Buffer.concat([head, ...batches]);
 }
 
 function plainBatch(i: number, prng: Prng): Buffer {

@@ -20,6 +20,7 @@ const CORE = [
   'outbound',
   'record_blocks',
   'record_cutter',
+  'record_teller',
 ].map((name) => `native/core/${name}.cc`);
 const FLAGS = [
   ...['-std=c++17', '-O2', '-g1', '-Wall', '-Wextra', '-Werror', '-fno-exceptions'],
@@ -38,6 +39,7 @@ const STORY_LINES_MAX = 40;
 export const NATIVE_TARGETS: Readonly<Record<string, number>> = {
   batch: 5,
   'record-cutter': 5,
+  'record-teller': 3,
   varint: 4,
   'frame-reader': 2,
   'carry-buffer': 1,

@@ -54,7 +54,7 @@ export function topicToWrite(context: HandlerContext, name: string): TopicToWrit
   return { topicId, partitions: partitions.length, anyPartition: anywhere };
 }
 
-/** Hands a record to the batch of this turn; how long `value` is needed: {@link TurnBatches.add}. */
+/** Hands a record to the batch of this turn; {@link TurnBatches.add} says how long it is needed. */
 export function placeRecord(
   { context, batches }: { readonly context: HandlerContext; readonly batches: TurnBatches },
   group: GroupKey,

@@ -4,7 +4,6 @@
  */
 import type { Offset } from '../../base/units.js';
 import type { GroupKey } from '../../base/group.js';
-import type { FetchOutcome } from '../../partition/access.js';
 import {
   BATCH_HEADER_BYTES,
   CODEC_MASK,
@@ -15,6 +14,9 @@ import {
 import { iterateRecords, type LogRecord } from '../../records/records.js';
 import type { HttpContext } from './context.js';
 import { fetchFrom, LEADER_MS_MAX, newsOf, type Place, placeOf } from './leader-reads.js';
+
+/** Records of one answer, when nobody says how many. */
+export const READ_RECORDS_DEFAULT = 500;
 
 export type ReadQuery = {
   readonly offset: Place;
@@ -33,6 +35,8 @@ export type ReadResult = {
   readonly logStartOffset: Offset;
 };
 
+const NOTHING = new Uint8Array();
+
 /** `gone` ends a wait early. Throws Problem. */
 export async function readRecords(
   context: HttpContext,
@@ -46,11 +50,11 @@ export async function readRecords(
   for (;;) {
     const outcome = await fetchFrom(context, group, from, leaderMs);
     const { highWatermark, logStartOffset } = outcome;
-    const found = await recordsIn(context, outcome, from, max);
+    const bytes = outcome.data?.kind === 'bytes' ? outcome.data.bytes : NOTHING;
+    const found = await recordsIn(context, bytes, from, max);
     const isOver = gone.aborted || clock.monotonicMs() >= deadlineMs;
     if (found.records.length > 0 || isOver) {
-      const bytes = outcome.data?.kind === 'bytes' ? outcome.data.bytes.length : 0;
-      if (bytes > 0) context.sent(group.topicId, bytes, found.records.length);
+      if (bytes.length > 0) context.sent(group.topicId, bytes.length, found.records.length);
       return { ...found, highWatermark, logStartOffset };
     }
     // Batches that hold nothing for a reader are passed over, not read again.
@@ -61,16 +65,15 @@ export async function readRecords(
   }
 }
 
-async function recordsIn(
-  context: HttpContext,
-  { data }: FetchOutcome,
+/** At most `max` records of whole batches, from an offset on; a part of one at the end is left. */
+export async function recordsIn(
+  { decompress }: Pick<HttpContext, 'decompress'>,
+  bytes: Uint8Array,
   from: Offset,
   max: number,
 ): Promise<{ records: LogRecord[]; nextOffset: Offset }> {
   const records: LogRecord[] = [];
   let nextOffset = from;
-  if (data === null || data.kind !== 'bytes') return { records, nextOffset };
-  const { bytes } = data;
   for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length && records.length < max; ) {
     const header = readBatchHeader(bytes, at);
     if (at + header.sizeBytes > bytes.length) break;
@@ -78,7 +81,7 @@ async function recordsIn(
     if ((attributes & CONTROL_BIT) === 0) {
       const codec = attributes & CODEC_MASK;
       const payload = bytes.subarray(at + BATCH_HEADER_BYTES, at + sizeBytes);
-      const plain = codec === 0 ? payload : await context.decompress(codec, payload);
+      const plain = codec === 0 ? payload : await decompress(codec, payload);
       for (const record of iterateRecords(bytes, at, () => plain)) {
         if (record.offset < from) continue;
         if (records.length >= max) return { records, nextOffset };

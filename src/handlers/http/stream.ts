@@ -6,14 +6,17 @@
  */
 import type { GroupKey } from '../../base/group.js';
 import type { Offset } from '../../base/units.js';
-import type { Extent } from '../../partition/access.js';
+import type { Extent, FetchData, FetchOutcome } from '../../partition/access.js';
 import { BATCH_HEADER_BYTES, nextOffsetOf, readBatchHeader } from '../../records/batch.js';
 import type { HttpContext } from './context.js';
 import { fetchFrom, LEADER_MS_MAX, newsOf, type Place, placeOf } from './leader-reads.js';
 import { untilLed } from './leader-retry.js';
 import { outOfRange, partitionProblem } from './problem.js';
 
-export type { Extent };
+export type { Extent, FetchOutcome };
+
+/** Batches that lie in a file of this shard. */
+export type BatchRange = Extract<FetchData, { kind: 'range' }>['range'];
 
 export type StreamQuery = {
   readonly offset: Place;

@@ -25,10 +25,15 @@ struct Target {
 };
 
 constexpr Target kTargets[] = {
-    {"batch", FuzzBatch},          {"carry-buffer", FuzzCarryBuffer},
-    {"crc32c", FuzzCrc32c},        {"frame-reader", FuzzFrameReader},
-    {"outbound", FuzzOutbound},    {"planted", FuzzPlanted},
-    {"record-cutter", FuzzRecordCutter}, {"varint", FuzzVarint},
+    {"batch", FuzzBatch},
+    {"carry-buffer", FuzzCarryBuffer},
+    {"crc32c", FuzzCrc32c},
+    {"frame-reader", FuzzFrameReader},
+    {"outbound", FuzzOutbound},
+    {"planted", FuzzPlanted},
+    {"record-cutter", FuzzRecordCutter},
+    {"record-teller", FuzzRecordTeller},
+    {"varint", FuzzVarint},
 };
 
 const Target& Chosen() {

@@ -12,6 +12,7 @@ void FuzzCrc32c(Input in);
 void FuzzFrameReader(Input in);
 void FuzzOutbound(Input in);
 void FuzzRecordCutter(Input in);
+void FuzzRecordTeller(Input in);
 void FuzzVarint(Input in);
 
 }  // namespace lograft::fuzz

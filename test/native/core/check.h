@@ -54,6 +54,7 @@ void TestBatch();
 void TestFrameReader();
 void TestOutbound();
 void TestRecordCutter();
+void TestRecordTeller();
 void TestSyncQueue();
 
 }  // namespace lograft::test

@@ -7,6 +7,7 @@ int main() {
   lograft::test::TestFrameReader();
   lograft::test::TestOutbound();
   lograft::test::TestRecordCutter();
+  lograft::test::TestRecordTeller();
   lograft::test::TestSyncQueue();
   std::puts("core ok");
   return 0;

@@ -2,14 +2,23 @@
 import type { MonotonicMs } from '../../../base/units.js';
 import type { ConnectionId, SocketLayer } from '../../../native/sockets.js';
 import { ResponseQueue } from '../../response-queue.js';
-import type { HotStream } from './hot-stream.js';
 import { KnownHead } from './known-head.js';
 
 const EMPTY = Buffer.alloc(0);
 const LOOK_AGAIN_MS = 2;
+/** While something is under way that may take its time. */
+const LOOK_AGAIN_TASK_MS = 100;
 
 /** Text is ASCII. */
 export type HotAnswer = { readonly content: Buffer | string; readonly isLast: boolean };
+
+/** A request that takes its time and has the connection for itself. */
+export type HotTask = {
+  /** The socket layer has room again. */
+  pump(): void;
+  /** The client has gone. */
+  end(): void;
+};
 
 export class HotConnection {
   readonly id: ConnectionId;
@@ -22,7 +31,9 @@ export class HotConnection {
   /** Its last answer is on the way. */
   isClosing = false;
   /** While it runs nothing else is read. */
-  stream: HotStream | null = null;
+  task: HotTask | null = null;
+  /** What is unread waits until the answers before it have left. */
+  isHeld = false;
   /** Called once when nothing is under way any more. */
   onQuiet: (() => void) | null = null;
   unread: Buffer[] | null = null;
@@ -42,7 +53,7 @@ export class HotConnection {
   /** No answer is owed, and none waits in the socket layer. */
   get isQuiet(): boolean {
     return (
-      this.answers.size === 0 && this.stream === null && this.sockets.outboundBytes(this.id) === 0
+      this.answers.size === 0 && this.task === null && this.sockets.outboundBytes(this.id) === 0
     );
   }
 
@@ -54,6 +65,12 @@ export class HotConnection {
   keep(bytes: Uint8Array): void {
     this.unread ??= [];
     this.unread.push(Buffer.from(bytes));
+    this.unreadBytes += bytes.length;
+  }
+
+  /** Bytes that were looked at, and are to be looked at again. */
+  putBack(bytes: Buffer): void {
+    this.unread = [bytes, ...(this.unread ?? [])];
     this.unreadBytes += bytes.length;
   }
 
@@ -79,7 +96,10 @@ export class HotConnection {
   closeWhenQuiet(): void {
     if (this.isLeaving) return;
     if (this.isQuiet) this.sockets.close(this.id);
-    else setTimeout(() => this.closeWhenQuiet(), LOOK_AGAIN_MS);
+    else {
+      const pauseMs = this.task === null ? LOOK_AGAIN_MS : LOOK_AGAIN_TASK_MS;
+      setTimeout(() => this.closeWhenQuiet(), pauseMs);
+    }
   }
 
   #send({ content, isLast }: HotAnswer): void {

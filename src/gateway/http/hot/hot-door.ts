@@ -25,13 +25,16 @@ import { HotConnection } from './hot-connection.js';
 import { answerProduce } from './hot-produce.js';
 import { answerMany } from './hot-produce-many.js';
 import { type HotRequest, hotRequestOf } from './hot-request.js';
+import { HotRead, type HotReadOptions, type ReadAt } from './hot-read.js';
 import { HotStream } from './hot-stream.js';
 import type { UnderstoodHead } from './known-head.js';
 
 /** How soon a connection whose answers are not sent yet is looked at again. */
 const LOOK_AGAIN_MS = 5;
-/** What a client may send while its stream runs before it is no longer read. */
+/** What a client may send while a task runs before it is no longer read. */
 const UNREAD_BYTES_MAX = 64 << 10;
+/** Answers with records that a client may leave waiting before it gets another one. */
+const ANSWERS_AHEAD_BYTES = 256 << 10;
 
 export type HotDoorOptions = {
   readonly sockets: SocketLayer;
@@ -47,9 +50,11 @@ export type HotDoorOptions = {
   readonly isHere: (group: GroupKey) => boolean;
   /** The framework's from here on. */
   readonly handOver: (fd: number, unread: Buffer) => void;
+  readonly readAt: ReadAt;
 };
 
-type Hot = UnderstoodHead & { readonly body: Buffer };
+/** `whole` are all bytes of the request. */
+type Hot = UnderstoodHead & { readonly body: Buffer; readonly whole: Buffer };
 
 /** Each record says which partition it is for. */
 const BY_BODY = 'by-body';
@@ -93,12 +98,15 @@ export class HotDoor {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     connection.activeMs = this.#nowMs();
-    if (connection.isLeaving || connection.stream !== null || connection.unread !== null) {
-      connection.keep(bytes.subarray(start, start + length));
-      if (connection.isLeaving || connection.unreadBytes < connection.neededBytes) return;
-      if (connection.stream === null) this.#resume(connection);
-      else if (connection.unreadBytes > UNREAD_BYTES_MAX) this.#options.sockets.pauseReading(id);
-    } else this.#read(connection, bytes, start, start + length);
+    const { isLeaving, isHeld, task, unread } = connection;
+    if (!isLeaving && !isHeld && task === null && unread === null) {
+      this.#read(connection, bytes, start, start + length);
+      return;
+    }
+    connection.keep(bytes.subarray(start, start + length));
+    if (isLeaving || connection.unreadBytes < connection.neededBytes) return;
+    if (task === null && !isHeld) this.#resume(connection);
+    else if (connection.unreadBytes > UNREAD_BYTES_MAX) this.#options.sockets.pauseReading(id);
   }
 
   /** The client has said all it wants to: it is answered, then the connection ends. */
@@ -106,7 +114,7 @@ export class HotDoor {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     // Half a request is the framework's to refuse.
-    if (connection.unread !== null && connection.stream === null) this.#leave(connection);
+    if (connection.unread !== null && connection.task === null) this.#leave(connection);
     else connection.closeWhenQuiet();
   }
 
@@ -114,12 +122,12 @@ export class HotDoor {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     this.#connections.delete(id);
-    connection.stream?.end();
+    connection.task?.end();
   }
 
   /** The socket layer has sent what waited. */
   onDrained(id: ConnectionId): void {
-    this.#connections.get(id)?.stream?.pump();
+    this.#connections.get(id)?.task?.pump();
   }
 
   /** Ends what stands still, and lets go of who waits to leave; call now and then. */
@@ -127,9 +135,10 @@ export class HotDoor {
     const nowMs = this.#nowMs();
     for (const connection of this.#connections.values()) {
       // A queue that was never half full drains unheard.
-      connection.stream?.pump();
+      connection.task?.pump();
       const isStalled = connection.isStalled(nowMs, HTTP_STREAM_STALL_MS_MAX);
-      const isUnfinished = connection.unread !== null && !connection.isLeaving;
+      const isWorkedOn = connection.isLeaving || connection.isHeld || connection.task !== null;
+      const isUnfinished = connection.unread !== null && !isWorkedOn;
       const quietMs = nowMs - connection.activeMs;
       const isLate = isUnfinished && quietMs > HTTP_HEADERS_MS_MAX;
       const isIdle = connection.isIdle && quietMs > HTTP_IDLE_MS_MAX;
@@ -159,24 +168,21 @@ export class HotDoor {
         return;
       }
       const { head, request } = understood;
-      // A stream writes to the socket itself: everything before it is to be answered first.
-      if (request.kind === 'stream' && connection.answers.size > 0) {
-        connection.onQuiet = () => this.#resume(connection);
-        break;
-      }
+      if (this.#mustWait(connection, request)) break;
       const bodyStart = at + head.headBytes;
       const bodyEnd = bodyStart + head.contentLength;
       if (bodyEnd > end) {
         connection.neededBytes = bodyEnd - at;
         break;
       }
-      const hot = { head, request, body: bytes.subarray(bodyStart, bodyEnd) };
+      const body = bytes.subarray(bodyStart, bodyEnd);
+      const hot = { head, request, body, whole: bytes.subarray(at, bodyEnd) };
       if (!this.#serve(connection, group, hot)) {
         this.#leaveWith(connection, bytes.subarray(at, end));
         return;
       }
       at = bodyEnd;
-      if (connection.stream !== null) break;
+      if (connection.task !== null) break;
     }
     if (at < end) connection.keep(bytes.subarray(at, end));
     if (connection.unreadBytes > HTTP_BODY_BYTES_MAX) this.#leave(connection);
@@ -202,8 +208,9 @@ export class HotDoor {
   }
 
   /** False: the body says that it is not for here. */
-  #serve(connection: HotConnection, group: HotGroup, { head, request, body }: Hot): boolean {
+  #serve(connection: HotConnection, group: HotGroup, hot: Hot): boolean {
     const { context, counters } = this.#options;
+    const { head, request, body } = hot;
     const parts = this.#options;
     if (request.kind === 'produce-many') {
       return answerMany(parts, connection, head, request, body);
@@ -213,15 +220,51 @@ export class HotDoor {
       answerProduce(parts, connection, group, head, request, body);
       return true;
     }
-    const onEnd = (): void => {
-      connection.stream = null;
-      this.#options.sockets.resumeReading(connection.id);
-      // Its answer comes before those of what has waited.
-      setImmediate(() => this.#resume(connection));
+    const onEnd = (): void => this.#endTask(connection);
+    const task = { context, counters, connection, group, head, onEnd };
+    if (request.kind === 'read') return this.#startRead({ ...task, request }, hot);
+    const stream = new HotStream({ ...task, request });
+    connection.task = stream;
+    stream.start();
+    return true;
+  }
+
+  /** False: it is the framework's after all. */
+  #startRead(task: Omit<HotReadOptions, 'readAt' | 'onGivenBack'>, { whole }: Hot): boolean {
+    const { connection } = task;
+    const copy = Buffer.from(whole);
+    const onGivenBack = (): void => {
+      connection.task = null;
+      connection.putBack(copy);
+      this.#leave(connection);
     };
-    const stream = { context, counters, connection, group, head, request, onEnd };
-    connection.stream = new HotStream(stream);
-    connection.stream.start();
+    const read = new HotRead({ ...task, readAt: this.#options.readAt, onGivenBack });
+    connection.task = read;
+    if (read.start()) return true;
+    connection.task = null;
+    return false;
+  }
+
+  #endTask(connection: HotConnection): void {
+    connection.task = null;
+    this.#options.sockets.resumeReading(connection.id);
+    // Its answer comes before those of what has waited.
+    setImmediate(() => this.#resume(connection));
+  }
+
+  /**
+   * A task writes to the socket itself, so that everything before it is to be answered first; and
+   * who asks for more than it takes is to take it first.
+   */
+  #mustWait(connection: HotConnection, { kind }: HotRequest): boolean {
+    const { sockets } = this.#options;
+    if (kind === 'produce' || kind === 'produce-many') return false;
+    const resume = (): void => this.#resume(connection);
+    if (connection.answers.size > 0) connection.onQuiet = resume;
+    else if (kind === 'stream' || sockets.outboundBytes(connection.id) < ANSWERS_AHEAD_BYTES) {
+      return false;
+    } else setTimeout(resume, LOOK_AGAIN_MS);
+    connection.isHeld = true;
     return true;
   }
 
@@ -236,7 +279,10 @@ export class HotDoor {
 
   /** Works on what had to wait. */
   #resume(connection: HotConnection): void {
-    if (!this.#connections.has(connection.id) || connection.isClosing) return;
+    const isOver = connection.isClosing || connection.isLeaving;
+    if (!this.#connections.has(connection.id) || isOver) return;
+    if (connection.isHeld) this.#options.sockets.resumeReading(connection.id);
+    connection.isHeld = false;
     const unread = connection.takeUnread();
     if (unread.length > 0) this.#read(connection, unread, 0, unread.length);
   }

@@ -1,9 +1,11 @@
 /**
  * Which requests the shard answers itself: one record of any bytes, many records as JSON, and the
- * stream of a partition. Everything else, and everything that is odd in any way, is null and goes
- * to the framework, which answers all routes and says what is wrong. Pure.
+ * records and the stream of a partition. Everything else, and everything that is odd in any way, is
+ * null and goes to the framework, which answers all routes and says what is wrong. Pure.
  */
+import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
 import type { Offset } from '../../../base/units.js';
+import { READ_RECORDS_DEFAULT } from '../../../handlers/http/read.js';
 import { JSON_TYPE, mediaType, NDJSON_TYPE } from '../body.js';
 import { isV2 } from '../rest-shape.js';
 import type { RequestHead } from '../request-head.js';
@@ -31,10 +33,24 @@ export type HotStreamRequest = {
   readonly isFollowing: boolean;
 };
 
-export type HotRequest = HotProduce | HotProduceMany | HotStreamRequest;
+export type HotReadRequest = {
+  readonly kind: 'read';
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: null;
+  readonly offset: Offset | 'earliest' | 'latest';
+  /** Records. */
+  readonly max: number;
+  readonly waitMs: number;
+  /** A record a line. */
+  readonly isLines: boolean;
+};
+
+export type HotRequest = HotProduce | HotProduceMany | HotReadRequest | HotStreamRequest;
 
 const PRODUCE_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/records$/;
 const STREAM_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/partitions\/(\d{1,9})\/stream$/;
+const READ_PATH = /^\/topics\/([A-Za-z0-9._-]{1,249})\/partitions\/(\d{1,9})\/records$/;
 const PLAIN = /^[A-Za-z0-9._~-]*$/;
 const WHOLE = /^\d{1,15}$/;
 /** Bodies of these kinds are records to be parsed, or another API's. */
@@ -46,7 +62,9 @@ export function hotRequestOf(head: RequestHead): HotRequest | null {
   const query = parametersOf(head.query);
   // Who takes the REST proxies' types hears of errors in their shape.
   if (query === null || isV2(head.accept ?? undefined)) return null;
-  return head.method === 'POST' ? produceOf(head, query) : streamOf(head, query);
+  if (head.method === 'POST') return produceOf(head, query);
+  if (head.contentLength > 0) return null;
+  return head.path.endsWith('/stream') ? streamOf(head, query) : readOf(head, query);
 }
 
 function produceOf(
@@ -69,18 +87,31 @@ function produceOf(
 
 function streamOf(head: RequestHead, query: Map<string, string>): HotStreamRequest | null {
   const [, topic, partition] = STREAM_PATH.exec(head.path) ?? [];
-  if (topic === undefined || head.contentLength > 0) return null;
-  const from = take(query, 'offset') ?? 'earliest';
+  if (topic === undefined) return null;
+  const offset = takeOffset(query);
   const end = takeWhole(query, 'end');
   const follow = take(query, 'follow') ?? 'false';
   if (query.size > 0 || end === undefined || (follow !== 'true' && follow !== 'false')) return null;
-  const isNamed = from === 'earliest' || from === 'latest';
-  if (!isNamed && !WHOLE.test(from)) return null;
-  const offset = isNamed ? from : Number(from);
+  if (offset === undefined) return null;
   const isFollowing = follow === 'true';
   return {
     ...{ kind: 'stream', topic, partition: Number(partition), key: null },
     ...{ offset, end, isFollowing },
+  };
+}
+
+function readOf(head: RequestHead, query: Map<string, string>): HotReadRequest | null {
+  const [, topic, partition] = READ_PATH.exec(head.path) ?? [];
+  const offset = takeOffset(query);
+  const max = takeWhole(query, 'max') ?? READ_RECORDS_DEFAULT;
+  const waitMs = takeWhole(query, 'wait') ?? 0;
+  if (topic === undefined || offset === undefined || query.size > 0) return null;
+  // What the framework would refuse is the framework's.
+  if (max < 1 || max > HTTP_RECORDS_MAX || waitMs > HTTP_WAIT_MS_MAX) return null;
+  const isLines = head.accept?.includes(NDJSON_TYPE) ?? false;
+  return {
+    ...{ kind: 'read', topic, partition: Number(partition), key: null },
+    ...{ offset, max, waitMs, isLines },
   };
 }
 
@@ -109,4 +140,11 @@ function takeWhole(query: Map<string, string>, name: string): number | null | un
   const value = take(query, name);
   if (value === null) return null;
   return WHOLE.test(value) ? Number(value) : undefined;
+}
+
+/** Undefined when it is no place in a log. */
+function takeOffset(query: Map<string, string>): Offset | 'earliest' | 'latest' | undefined {
+  const from = take(query, 'offset') ?? 'earliest';
+  if (from === 'earliest' || from === 'latest') return from;
+  return WHOLE.test(from) ? Number(from) : undefined;
 }

@@ -10,7 +10,7 @@ import {
   produceRecords,
   type ProduceResult,
 } from '../../../handlers/http/produce.js';
-import { readRecords, type ReadResult } from '../../../handlers/http/read.js';
+import { READ_RECORDS_DEFAULT, readRecords, type ReadResult } from '../../../handlers/http/read.js';
 import { type RecordDraft, recordToJson } from '../../../handlers/http/record-json.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, JSON_TYPE, NDJSON_TYPE } from '../body.js';
@@ -19,8 +19,6 @@ import { answers } from '../openapi.js';
 import { problemText, PROBLEM_TYPE } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 import { draftsOfMany, formatOf } from '../record-bodies.js';
-
-const READ_RECORDS_DEFAULT = 500;
 
 const ACKS = { '0': 0, '1': 1, all: -1, '-1': -1 } as const;
 
