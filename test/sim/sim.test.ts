@@ -41,6 +41,10 @@ test('a leader whose damaged bytes nobody takes makes way for another', () => {
   assert.is(simulate(makePlan(30_079, 'harsh')).violation, null);
 });
 
+test('what is committed in a turn that is still open is read back when it has been judged', () => {
+  assert.is(simulate(makePlan(4337, 'sparse')).violation, null);
+});
+
 for (const name of ['duplicate-before-commit', 'generation-not-persisted']) {
   test(`a failing plan shrinks to one with the same violation: ${name}`, () => {
     const mutant = mutantOf(name);

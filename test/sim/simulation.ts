@@ -218,12 +218,14 @@ class Simulation {
     return this.#nodes.filter((node) => !node.isStranger);
   }
 
+  /** Also judged: what a turn that is still open has committed, the checker hears at its end. */
   get #hasSettled(): boolean {
-    return this.#groups.every(({ index }) => {
+    return this.#groups.every(({ index, checker }) => {
       const end = this.#voters[0]?.partition(index)?.replica.logEnd;
+      if (end === undefined || !isSamePosition(checker.committedEnd, end)) return false;
       return this.#voters.every((node) => {
         const { replica, log } = node.partition(index) ?? {};
-        if (replica === undefined || log === undefined || end === undefined) return false;
+        if (replica === undefined || log === undefined) return false;
         if (!log.scrub.isDone || log.scrub.finding !== null) return false;
         return isSamePosition(replica.commitPosition, end) && isSamePosition(replica.logEnd, end);
       });
