@@ -59,10 +59,15 @@ export class SyncLedger {
   /** Makes everything before `position`, the log's end, durable. */
   sync(position: Position, withSegments: boolean, done: SyncDone): void {
     const { disk, wal } = this.#o;
+    const items = this.#itemsOf(withSegments);
+    // Nearly always where the page cache is good enough: there is nothing to wait for.
+    if (items.length === 0 && wal.isFlushed && this.#failure === null) {
+      this.#advance(position, withSegments);
+      return done(null, this.#synced);
+    }
     const isSegmentSynced = withSegments;
     const ticket: Ticket = { position, isSegmentSynced, left: 1, error: null, done };
     this.#tickets.add(ticket);
-    const items = this.#itemsOf(withSegments);
     ticket.left += items.length;
     for (const { file, settle } of items) {
       disk.sync(file, (error) => {
@@ -141,8 +146,7 @@ export class SyncLedger {
       ticket.done(ticket.error, this.#synced);
       return;
     }
-    this.#synced = maxPosition(this.#synced, ticket.position);
-    this.#note(ticket);
+    this.#advance(ticket.position, ticket.isSegmentSynced);
     ticket.done(null, this.#synced);
   }
 
@@ -151,11 +155,12 @@ export class SyncLedger {
     this.#o.failed(error);
   }
 
-  /** Tells the write-ahead log, so that recovery can tell a torn tail from damage. */
-  #note(ticket: Ticket): void {
+  /** Tells the write-ahead log, too, so that recovery can tell a torn tail from damage. */
+  #advance(position: Position, isSegmentSynced: boolean): void {
     const { state, wal, group } = this.#o;
-    const { offset } = ticket.position;
-    const syncedOffset = ticket.isSegmentSynced ? offset : 0;
+    this.#synced = maxPosition(this.#synced, position);
+    const { offset } = position;
+    const syncedOffset = isSegmentSynced ? offset : 0;
     if (offset <= state.promisedOffset && syncedOffset <= state.syncedOffset) return;
     state.promisedOffset = Math.max(state.promisedOffset, offset);
     state.syncedOffset = Math.max(state.syncedOffset, syncedOffset);

@@ -12,6 +12,7 @@
  */
 import { LograftError } from '../base/errors.js';
 import { type GroupKey, groupText } from '../base/group.js';
+import { GroupMap } from '../base/group-map.js';
 import { type Disk, type DiskFile, makeDurableDirectory } from './disk.js';
 import type { HardState, ReplicaOp } from './log-types.js';
 import { type WalFrame, encodeFrame, sealFrame } from './wal-frame.js';
@@ -35,7 +36,7 @@ export type WalOptions = {
 
 export type FlushDone = (error: Error | null) => void;
 
-type Note = { readonly syncedOffset: number; readonly promisedOffset: number };
+type Note = { readonly group: GroupKey; readonly op: ReplicaOp };
 
 const SLOT_NAMES = ['00000000.wal', '00000001.wal'];
 const FILE_BYTES = 4 << 20;
@@ -63,7 +64,7 @@ export class Wal {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   /** Newest news of what groups have synced; they ride along with the next write. */
-  readonly #notes = new Map<string, Note>();
+  readonly #notes = new GroupMap<Note>();
   #isSyncing = false;
   #waiting: FlushDone[] = [];
   #inFlight: FlushDone[] = [];
@@ -93,6 +94,12 @@ export class Wal {
     this.#slot = state.slot;
     // What was read may only have been in the page cache: it is written anew, and synced.
     if (this.#groups.size > 0) this.#enqueue({ kind: 'nothing' });
+  }
+
+  /** Nothing that was said waits to be durable: {@link flush} would call back at once. */
+  get isFlushed(): boolean {
+    const isIdle = !this.#isSyncing && this.#pendingBytes === 0 && this.#failure === null;
+    return isIdle && this.#wantedTo <= this.#syncedTo;
   }
 
   /** Why this log takes nothing more, or null. */
@@ -147,7 +154,7 @@ export class Wal {
   /** Durable with the next {@link flush}. Returns the operation's number. */
   append(group: GroupKey, op: ReplicaOp): number {
     // What was noted before a truncation is not true behind it.
-    this.#notes.delete(groupText(group));
+    this.#notes.delete(group);
     const entry = groupIn(this.#groups, group);
     const sequence = entry.sequence + 1;
     appendOp(entry, sequence, op);
@@ -167,7 +174,7 @@ export class Wal {
    * torn tail from damage. Written with the next frames or {@link tick}; nobody waits for it.
    */
   noteSynced(group: GroupKey, syncedOffset: number, promisedOffset: number): void {
-    this.#notes.set(groupText(group), { syncedOffset, promisedOffset });
+    this.#notes.set(group, { group, op: { kind: 'synced', syncedOffset, promisedOffset } });
   }
 
   /** Takes over what another log knows of a group, unless this one knows as much already. */
@@ -186,9 +193,8 @@ export class Wal {
 
   /** Forgets a group whose partition was deleted. Durable with the next {@link flush}. */
   remove(group: GroupKey): void {
-    const text = groupText(group);
-    this.#notes.delete(text);
-    if (this.#groups.delete(text)) this.#push({ kind: 'removed', group });
+    this.#notes.delete(group);
+    if (this.#groups.delete(groupText(group))) this.#push({ kind: 'removed', group });
   }
 
   /**
@@ -346,12 +352,11 @@ export class Wal {
   }
 
   #takeNotes(): void {
-    for (const [text, note] of this.#notes) {
-      const group = this.#groups.get(text);
-      if (group === undefined) continue;
-      const op: ReplicaOp = { kind: 'synced', ...note };
-      appendOp(group, group.sequence + 1, op);
-      this.#enqueue({ kind: 'operation', group: group.key, sequence: group.sequence, op });
+    for (const { group, op } of this.#notes.values()) {
+      const entry = this.#groups.get(groupText(group));
+      if (entry === undefined) continue;
+      appendOp(entry, entry.sequence + 1, op);
+      this.#enqueue({ kind: 'operation', group: entry.key, sequence: entry.sequence, op });
     }
     this.#notes.clear();
   }
