@@ -6,7 +6,7 @@
  *     subscription   version int16 | topics [string] | user data bytes
  *     assignment     version int16 | [topic string, partitions [int32]] | user data bytes
  */
-import { Reader } from './reader.js';
+import { CodecError, Reader } from './reader.js';
 import { Writer } from './writer.js';
 
 const VERSION = 0;
@@ -63,6 +63,16 @@ export function decodeAssignment(bytes: Buffer): Assignment {
     assignment.set(topic, partitions);
   }
   return assignment;
+}
+
+/** Null for bytes of another form: clients wrote them, and the broker did not look inside. */
+export function readable<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof CodecError) return null;
+    throw error;
+  }
 }
 
 export type Subscriber = { readonly memberId: string; readonly topics: readonly string[] };

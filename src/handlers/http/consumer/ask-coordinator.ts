@@ -15,6 +15,13 @@ const MOVED: ReadonlySet<GroupError> = new Set([
   'COORDINATOR_NOT_AVAILABLE',
   'COORDINATOR_LOAD_IN_PROGRESS',
 ]);
+/** The generation that a member spoke of is over: the next join cures that. */
+export const GENERATION_OVER: ReadonlySet<GroupError> = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+]);
+const ANSWER_MS = 5_000;
 const RETRY_MS = 100;
 
 export type Times = {
@@ -23,13 +30,14 @@ export type Times = {
   readonly deadlineMs: MonotonicMs;
 };
 
-/** Null when nobody answered until the deadline. */
+/** Null when nobody answered until the deadline. Without `times`: what is answered at once. */
 export async function askCoordinator<M extends keyof GroupCalls>(
   context: HttpContext,
   method: M,
   request: GroupCalls[M][0],
-  { answerMs, deadlineMs }: Times,
+  times: Times = timesFrom(context.clock.monotonicMs()),
 ): Promise<GroupCalls[M][1] | null> {
+  const { answerMs, deadlineMs } = times;
   await ensureOffsetsTopic(context);
   for (;;) {
     const response = await context.callGroup(method, request.groupId, request, answerMs);
@@ -37,6 +45,10 @@ export async function askCoordinator<M extends keyof GroupCalls>(
     if (context.clock.monotonicMs() + RETRY_MS >= deadlineMs) return null;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
+}
+
+function timesFrom(nowMs: MonotonicMs): Times {
+  return { answerMs: ANSWER_MS, deadlineMs: nowMs + ANSWER_MS };
 }
 
 type Partitions = readonly { readonly error: GroupError | null }[];

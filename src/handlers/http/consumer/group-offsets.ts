@@ -2,18 +2,10 @@
 import type { Offset } from '../../../base/units.js';
 import type { HttpContext } from '../context.js';
 import { Problem } from '../problem.js';
-import { askCoordinator, errorsOf, noCoordinator } from './ask-coordinator.js';
+import { askCoordinator, errorsOf, GENERATION_OVER, noCoordinator } from './ask-coordinator.js';
+import type { Identity } from './membership.js';
 import { byTopic, ownedKey, type TopicPartition, type TopicPartitionOffset } from './owned.js';
 
-const ANSWER_MS = 5_000;
-/** The generation in which a commit was made is over. */
-const REBALANCED: ReadonlySet<string> = new Set([
-  'ILLEGAL_GENERATION',
-  'UNKNOWN_MEMBER_ID',
-  'REBALANCE_IN_PROGRESS',
-]);
-
-export type Identity = { readonly memberId: string; readonly generationId: number };
 export type Committed = TopicPartitionOffset & { readonly metadata: string };
 
 /** As nobody's member. */
@@ -37,11 +29,13 @@ export async function commitOffsets(
     })),
   }));
   const request = { groupId, ...identity, groupInstanceId: null, retentionTimeMs: -1, topics };
-  const response = await askCoordinator(context, 'commitOffsets', request, times(context));
+  const response = await askCoordinator(context, 'commitOffsets', request);
   if (response === null) throw noCoordinator(groupId);
   const [error] = errorsOf(response);
   if (error === undefined) return;
-  if (!REBALANCED.has(error)) throw new Problem(409, error, `the offsets were refused: ${error}`);
+  if (!GENERATION_OVER.has(error)) {
+    throw new Problem(409, error, `the offsets were refused: ${error}`);
+  }
   const text = 'the group has rebalanced: the partitions may be with another consumer now';
   throw new Problem(409, 'REBALANCED', `${text} (${error})`);
 }
@@ -61,7 +55,7 @@ export async function committedOffsets(
       partitionIndexes: topic.partitions.map(({ partition }) => partition),
     })) ?? null;
   const request = { groupId, topics };
-  const response = await askCoordinator(context, 'fetchOffsets', request, times(context));
+  const response = await askCoordinator(context, 'fetchOffsets', request);
   if (response === null) throw noCoordinator(groupId);
   const [error] = errorsOf(response);
   if (error !== undefined)
@@ -85,8 +79,4 @@ export function positionsOf(
     if (offset !== null) offsets.push({ topic, partition, offset });
   }
   return offsets;
-}
-
-function times({ clock }: HttpContext) {
-  return { answerMs: ANSWER_MS, deadlineMs: clock.monotonicMs() + ANSWER_MS };
 }

@@ -13,12 +13,12 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  readable,
 } from '../../../protocol/consumer-protocol.js';
-import { CodecError } from '../../../protocol/reader.js';
 import type { GroupCalls } from '../../context.js';
 import type { HttpContext } from '../context.js';
 import { Problem } from '../problem.js';
-import { askCoordinator } from './ask-coordinator.js';
+import { askCoordinator, GENERATION_OVER } from './ask-coordinator.js';
 
 /** A node that dies is missed after so long; its instances die with it. */
 const SESSION_MS = 10_000;
@@ -34,12 +34,8 @@ const REFUSED_MS = 1_000;
 const ASSIGNORS = ['range', 'roundrobin', 'RoundRobinAssigner'];
 const PROTOCOL_TYPE = 'consumer';
 
-/** Errors that the next join cures. */
-const PASSING: ReadonlySet<GroupError> = new Set([
-  'REBALANCE_IN_PROGRESS',
-  'ILLEGAL_GENERATION',
-  'UNKNOWN_MEMBER_ID',
-]);
+/** What the coordinator knows a member by. */
+export type Identity = { readonly memberId: string; readonly generationId: number };
 
 export type MembershipOptions = {
   readonly context: HttpContext;
@@ -68,7 +64,7 @@ export class Membership {
     void this.#live();
   }
 
-  get identity(): { readonly memberId: string; readonly generationId: number } {
+  get identity(): Identity {
     return { memberId: this.#memberId, generationId: this.#generationId };
   }
 
@@ -136,7 +132,7 @@ export class Membership {
     });
     if (synced === null) return null;
     if (synced.error !== null) return this.#refused(synced.error);
-    const assignment = decoded(() => decodeAssignment(synced.assignment));
+    const assignment = readable(() => decodeAssignment(synced.assignment));
     if (assignment === null) {
       const text = 'the leader of the group assigns in a form that this member does not know';
       this.failure = new Problem(409, 'UNKNOWN_ASSIGNMENT', text);
@@ -148,7 +144,7 @@ export class Membership {
     const { topics } = this.#options.context.image();
     const subscribers = members.map(({ memberId, metadata }) => ({
       memberId,
-      topics: decoded(() => decodeSubscription(metadata)) ?? [],
+      topics: readable(() => decodeSubscription(metadata)) ?? [],
     }));
     const names = new Set(subscribers.flatMap((subscriber) => subscriber.topics));
     const counts = [...names].map(
@@ -162,7 +158,7 @@ export class Membership {
 
   #refused(error: GroupError): null {
     if (error === 'UNKNOWN_MEMBER_ID') this.#memberId = '';
-    if (!PASSING.has(error)) {
+    if (!GENERATION_OVER.has(error)) {
       const text = `group ${this.#options.groupId} does not take this consumer: ${error}`;
       this.failure = new Problem(409, error, text);
     }
@@ -214,15 +210,5 @@ export class Membership {
         resolve();
       };
     });
-  }
-}
-
-/** Null for bytes of another form: they come from other clients. */
-function decoded<T>(decode: () => T): T | null {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof CodecError) return null;
-    throw error;
   }
 }

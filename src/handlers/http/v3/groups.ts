@@ -5,8 +5,7 @@
 import { LEADER_NONE, type NodeId } from '../../../base/units.js';
 import type { DescribedGroup } from '../../../groups/group-types.js';
 import { coordinatorOf } from '../../../groups/coordinator-of.js';
-import { CodecError } from '../../../protocol/reader.js';
-import { decodeAssignment } from '../../../protocol/consumer-protocol.js';
+import { decodeAssignment, readable } from '../../../protocol/consumer-protocol.js';
 import { askCoordinator, noCoordinator } from '../consumer/ask-coordinator.js';
 import { committedOffsets } from '../consumer/group-offsets.js';
 import { ownedKey } from '../consumer/owned.js';
@@ -15,7 +14,6 @@ import { Problem } from '../problem.js';
 import { askOffset } from '../leader-reads.js';
 import { related, resource } from './resources.js';
 
-const ANSWER_MS = 5_000;
 /** Questions to other nodes that are open at once for one request. */
 const AT_ONCE = 32;
 
@@ -41,7 +39,9 @@ export async function lagsOf(context: HttpContext, clusterId: string, groupId: s
   const { members } = await existing(context, groupId);
   const readers = new Map<string, DescribedGroup['members'][number]>();
   for (const member of members) {
-    for (const [topic, partitions] of assignmentOf(member.memberAssignment)) {
+    // Members of another protocol have assignments of another form.
+    const assignment = readable(() => decodeAssignment(member.memberAssignment)) ?? [];
+    for (const [topic, partitions] of assignment) {
       for (const partition of partitions) readers.set(ownedKey({ topic, partition }), member);
     }
   }
@@ -101,21 +101,9 @@ async function existing(context: HttpContext, groupId: string): Promise<Describe
 }
 
 async function describe(context: HttpContext, groupId: string): Promise<DescribedGroup> {
-  const deadlineMs = context.clock.monotonicMs() + ANSWER_MS;
-  const times = { answerMs: ANSWER_MS, deadlineMs };
-  const group = await askCoordinator(context, 'describe', { groupId }, times);
+  const group = await askCoordinator(context, 'describe', { groupId });
   if (group === null) throw noCoordinator(groupId);
   return group;
-}
-
-/** Members of another protocol have assignments of another form. */
-function assignmentOf(bytes: Buffer): ReturnType<typeof decodeAssignment> {
-  try {
-    return decodeAssignment(bytes);
-  } catch (error) {
-    if (error instanceof CodecError) return new Map();
-    throw error;
-  }
 }
 
 async function inTurns<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<R[]> {
