@@ -3,6 +3,7 @@
  * place that says so. Native code cuts the same bodies (cut-bodies.ts); what it does not take is
  * read here. Pure.
  */
+import { lazily } from '../../base/lazily.js';
 import { HTTP_RECORDS_MAX } from '../../base/limits.js';
 import { JsonSlice } from '../../handlers/http/json-slices.js';
 import { badRequest } from '../../handlers/http/problem.js';
@@ -32,7 +33,7 @@ function draftsOfLines(body: Buffer): RecordDraft[] {
   for (const { line, number } of linesOf(body)) {
     if (drafts.length === HTTP_RECORDS_MAX) throw tooMany();
     const where = `line ${number}`;
-    drafts.push(recordFromJson(parseJson(line, where), lazily(line), where));
+    drafts.push(recordFromJson(parseJson(line, where), sliceOf(line), where));
   }
   return drafts;
 }
@@ -41,16 +42,15 @@ function draftsOfArray(body: Buffer): RecordDraft[] {
   const text = textOf(body, 'the body');
   const records = parseJson(text, 'the body') as unknown[];
   if (records.length > HTTP_RECORDS_MAX) throw tooMany();
-  const whole = lazily(text);
+  const whole = sliceOf(text);
   return records.map((record, i) =>
     recordFromJson(record, () => whole().element(i), `record ${i}`),
   );
 }
 
 /** Most texts are not looked at again. */
-function lazily(text: string): () => JsonSlice {
-  let slice: JsonSlice | null = null;
-  return () => (slice ??= new JsonSlice(text));
+function sliceOf(text: string): () => JsonSlice {
+  return lazily(() => new JsonSlice(text));
 }
 
 function tooMany() {

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { assert } from '../../base/assert.js';
+import { lazily } from '../../base/lazily.js';
 import { HTTP_JSON_DEPTH_MAX, HTTP_RECORD_HEADERS_MAX } from '../../base/limits.js';
 import type { RecordHeader, RecordInput } from '../../records/batch.js';
 import type { LogRecord } from '../../records/records.js';
@@ -117,7 +118,8 @@ function headersOf(json: unknown, written: Written, where: string): RecordHeader
     const most = `at most ${HTTP_RECORD_HEADERS_MAX} are taken`;
     throw badRequest(`${where} has ${entries.length} headers, ${most}`);
   }
-  const whole = once(written);
+  // What a slice knows of its parts it knows once.
+  const whole = lazily(written);
   return entries.map((entry, i) => {
     const { key, value, encoding } = (entry ?? {}) as Readonly<Record<string, unknown>>;
     if (typeof key !== 'string') {
@@ -127,12 +129,6 @@ function headersOf(json: unknown, written: Written, where: string): RecordHeader
       isArray ? whole()?.element(i)?.member('value') : whole()?.member(key);
     return { key, value: bytesOf(value, encoding, part, `the header ${shown(key)} of ${where}`) };
   });
-}
-
-/** What a slice knows of its parts it knows once. */
-function once(written: Written): Written {
-  let slice: JsonSlice | undefined;
-  return () => (slice ??= written());
 }
 
 function bytesOf(
