@@ -13,10 +13,14 @@ export type RecordRequest = {
   readonly key: string | null;
 };
 
-export type RecordParts = {
+/** What a request with one record says of it. */
+export type PlainRecord = {
   readonly key: string | null;
   readonly contentType: string | null;
   readonly value: Buffer;
+};
+
+export type RecordParts = PlainRecord & {
   readonly acks: Acks;
   readonly timeoutMs: number | null;
 };
@@ -54,18 +58,26 @@ export function topicToWrite(context: HandlerContext, name: string): TopicToWrit
   return { topicId, partitions: partitions.length, anyPartition: anywhere };
 }
 
+/** The value as it is, and its content type as a header. */
+export function recordOf({ key, contentType, value }: PlainRecord) {
+  return {
+    key: key === null ? null : Buffer.from(key),
+    value,
+    headers: contentType === null ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }],
+  };
+}
+
 /** Hands a record to the batch of this turn; {@link TurnBatches.add} says how long it is needed. */
 export function placeRecord(
   { context, batches }: { readonly context: HandlerContext; readonly batches: TurnBatches },
   group: GroupKey,
-  { key, contentType, value, acks, timeoutMs }: RecordParts,
+  parts: RecordParts,
   done: RecordDone,
 ): void {
-  const keyBytes = key === null ? null : Buffer.from(key);
-  const headers =
-    contentType === null ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }];
-  const record = { key: keyBytes, value, headers, timestamp: context.clock.wallMs() };
-  const bytes = value.length + (keyBytes?.length ?? 0) + (contentType?.length ?? 0);
+  const { contentType, acks, timeoutMs } = parts;
+  const { key, value, headers } = recordOf(parts);
+  const record = { key, value, headers, timestamp: context.clock.wallMs() };
+  const bytes = value.length + (key?.length ?? 0) + (contentType?.length ?? 0);
   batches.add(group, record, { acks, timeoutMs: timeoutMs ?? PRODUCE_MS_DEFAULT, bytes }, done);
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import { HTTP_RECORDS_MAX, HTTP_WAIT_MS_MAX } from '../../../base/limits.js';
 import type { HttpContext } from '../../../handlers/http/context.js';
-import { PRODUCE_MS_DEFAULT } from '../../../handlers/http/place-record.js';
+import { PRODUCE_MS_DEFAULT, recordOf } from '../../../handlers/http/place-record.js';
 import {
   anyPartition,
   produceBatches,
@@ -163,17 +163,10 @@ export function recordRoutes(app: FastifyInstance, context: HttpContext): void {
   );
 }
 
-/** The body as it is. */
 function oneRecord({ query, headers }: FastifyRequest<Produce>, body: Buffer): RecordDraft {
-  const { key } = query;
-  const contentType = headers['content-type'];
-  const input = {
-    key: key === undefined ? null : Buffer.from(key),
-    value: body,
-    headers:
-      contentType === undefined ? [] : [{ key: 'content-type', value: Buffer.from(contentType) }],
-  };
-  return { input, partition: null };
+  const { key = null } = query;
+  const { 'content-type': contentType = null } = headers;
+  return { input: recordOf({ key, contentType, value: body }), partition: null };
 }
 
 function sendPlaced(reply: FastifyReply, result: ProduceResult, isMany: boolean): FastifyReply {
