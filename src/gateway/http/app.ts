@@ -15,7 +15,7 @@ import { AllowedMethods } from './allowed-methods.js';
 import type { HttpApp } from './http-door.js';
 import { lazyValidator } from './checked.js';
 import { describeRoutes } from './openapi.js';
-import { PROBLEM_TYPE, problemText } from './problem-json.js';
+import { PROBLEM_TYPE, problemText, RETRY_AFTER_S } from './problem-json.js';
 import { restVersionOf, sendRestError } from './rest-shape.js';
 import { consumerRoutes } from './routes/consumers.js';
 import { eventRoutes } from './routes/events.js';
@@ -28,7 +28,6 @@ import { v3Routes } from './routes/v3.js';
 
 /** A topic's name of 249 characters, each percent-encoded. */
 const PARAM_CHARS_MAX = 3 * 249;
-const RETRY_AFTER_S = 1;
 /** How long the rest of a refused body may take. */
 const SWALLOW_MS_MAX = 2_000;
 

@@ -13,7 +13,7 @@ import {
 } from '../../base/limits.js';
 import type { HttpContext } from '../../handlers/http/context.js';
 import type { Logger } from '../../observability/logger.js';
-import { PROBLEM_TYPE, problemText } from './problem-json.js';
+import { PROBLEM_TYPE, problemText, RETRY_AFTER_S } from './problem-json.js';
 
 /** How often requests that take too long to arrive are looked for. */
 const LATE_CHECK_MS = 1_000;
@@ -92,7 +92,8 @@ export class HttpDoor {
     const context = this.#context;
     if (context === null) {
       const text = problemText(503, 'STARTING', 'this node is starting', {});
-      response.writeHead(503, { 'content-type': PROBLEM_TYPE, 'retry-after': '1' }).end(text);
+      const headers = { 'content-type': PROBLEM_TYPE, 'retry-after': RETRY_AFTER_S };
+      response.writeHead(503, headers).end(text);
       return;
     }
     this.#app ??= import('./app.js').then(({ makeApp }) => makeApp(context, logger));
@@ -117,7 +118,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
   const body = problemText(status, isLarge ? 'HEADERS_TOO_LARGE' : 'BAD_REQUEST', text, {});
   socket.end(
     `HTTP/1.1 ${status} ${isLarge ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n` +
-      'content-type: application/problem+json\r\nconnection: close\r\n' +
+      `content-type: ${PROBLEM_TYPE}\r\nconnection: close\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

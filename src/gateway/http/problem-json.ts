@@ -2,6 +2,8 @@
 import { STATUS_CODES } from 'node:http';
 
 export const PROBLEM_TYPE = 'application/problem+json';
+/** The header `retry-after` of every 503: a new leader is there by then. */
+export const RETRY_AFTER_S = '1';
 
 /** `details` join the document's own members. */
 export function problemText(

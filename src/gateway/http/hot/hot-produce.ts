@@ -6,7 +6,7 @@ import { placeRecord } from '../../../handlers/http/place-record.js';
 import { partitionProblem, type Problem } from '../../../handlers/http/problem.js';
 import type { TurnBatches } from '../../../handlers/http/turn-batches.js';
 import { HTTP_KINDS, type ShardCounters } from '../../../observability/shard-counters.js';
-import { PROBLEM_TYPE, problemText } from '../problem-json.js';
+import { PROBLEM_TYPE, problemText, RETRY_AFTER_S } from '../problem-json.js';
 import type { RequestHead } from '../request-head.js';
 import type { HotConnection } from './hot-connection.js';
 import type { HotProduce } from './hot-request.js';
@@ -62,7 +62,7 @@ export function problemBytes(problem: Problem, isLast: boolean): Buffer {
   const type = `content-type: ${PROBLEM_TYPE}; charset=utf-8\r\n`;
   return Buffer.from(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${type}` +
-      `${status === 503 ? 'retry-after: 1\r\n' : ''}${isLast ? CLOSE : ''}` +
+      `${status === 503 ? `retry-after: ${RETRY_AFTER_S}\r\n` : ''}${isLast ? CLOSE : ''}` +
       `content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
 }

@@ -16,7 +16,7 @@ import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
 import { bodyBytes, JSON_TYPE, NDJSON_TYPE } from '../body.js';
 import { batchesOf, cutBody } from '../cut-bodies.js';
 import { answers } from '../openapi.js';
-import { problemText, PROBLEM_TYPE } from '../problem-json.js';
+import { PROBLEM_TYPE, problemText, RETRY_AFTER_S } from '../problem-json.js';
 import { OFFSET, PartitionParams, offsetOf, TopicParams } from '../parameters.js';
 import { draftsOfMany, formatOf } from '../record-bodies.js';
 
@@ -174,7 +174,7 @@ function sendPlaced(reply: FastifyReply, result: ProduceResult, isMany: boolean)
   if (problem === null) return reply.send(isMany ? { records: placed } : placed[0]);
   if (!isMany) throw problem;
   const { status, code, message, details } = problem;
-  if (status === 503) reply.header('retry-after', 1);
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
   // Which of them are written is worth knowing: `null` stands for those that are not.
   const text = problemText(status, code, message, { ...details, records: placed });
   return reply.code(status).type(PROBLEM_TYPE).send(text);
