@@ -5,6 +5,9 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema } from 'fastify';
 import Type, { type TSchema } from 'typebox';
+import { JSON_TYPE } from './body.js';
+import { PROBLEM_TYPE } from './problem-json.js';
+import { V2_JSON_TYPE, V2_TYPE } from './rest-shape.js';
 
 declare module 'fastify' {
   interface FastifySchema {
@@ -40,15 +43,12 @@ const ErrorDocument = Type.Object(
 
 const problem = {
   description: 'A problem.',
-  content: content(['application/problem+json'], 'Problem'),
+  content: content([PROBLEM_TYPE], 'Problem'),
 };
 const restError = {
   description: 'A problem.',
   content: {
-    ...content(
-      ['application/json', 'application/vnd.kafka.v2+json', 'application/vnd.kafka.json.v2+json'],
-      'RestError',
-    ),
+    ...content([JSON_TYPE, V2_TYPE, V2_JSON_TYPE], 'RestError'),
     // To who asked in none of these shapes.
     ...problem.content,
   },
@@ -63,19 +63,14 @@ export function answers(
   status: number,
   description: string,
   schema: TSchema | null,
-  types: readonly string[] = ['application/json'],
+  types: readonly string[] = [JSON_TYPE],
 ) {
   return { [status]: answerOf(description, schema, types), default: problem };
 }
 
 /** {@link answers} with errors in the shape of the known REST proxies. */
-export function restAnswers(
-  status: number,
-  description: string,
-  schema: TSchema | null,
-  types: readonly string[] = ['application/json'],
-) {
-  return { [status]: answerOf(description, schema, types), default: restError };
+export function restAnswers(...answer: Parameters<typeof answers>) {
+  return { ...answers(...answer), default: restError };
 }
 
 function answerOf(description: string, schema: TSchema | null, types: readonly string[]) {

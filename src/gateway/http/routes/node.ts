@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
 import type { HttpContext } from '../../../handlers/http/context.js';
 import { Problem } from '../../../handlers/http/problem.js';
+import { JSON_TYPE } from '../body.js';
 import { answers } from '../openapi.js';
 
 const Health = Type.Object({ status: Type.Literal('ok'), nodeId: Type.Integer() });
@@ -45,6 +46,6 @@ export function nodeRoutes(app: FastifyInstance, context: HttpContext): void {
   });
 
   app.get('/cluster', { schema: cluster }, async (_request, reply) => {
-    return reply.type('application/json').send(await context.status());
+    return reply.type(JSON_TYPE).send(await context.status());
   });
 }

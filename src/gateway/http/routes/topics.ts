@@ -64,7 +64,7 @@ const onePartition = {
 };
 const create = {
   summary: 'Create a topic.',
-  requestBody: { 'application/json': NewTopic },
+  requestBody: { [JSON_TYPE]: NewTopic },
   response: answers(201, 'The topic as it is now.', Topic),
 };
 const remove = {
