@@ -5,6 +5,7 @@
  */
 import { workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.js';
+import { copyBytes } from '../base/copy-bytes.js';
 import type { VoterId } from '../base/group.js';
 import { PEER_OUTBOUND_BYTES_MAX } from '../base/limits.js';
 import { Prng } from '../base/prng.js';
@@ -293,9 +294,8 @@ class ShardThread {
       checksum: recordChecksum,
       seal: (blocks, records) => sealer.seal(blocks, records),
       elsewhere: (group, bytes, options, done) => {
-        const copy = Uint8Array.prototype.slice.call(bytes) as Uint8Array<ArrayBuffer>;
-        const call: ForwardedProduce = { group, bytes: copy, options };
-        this.#main.call('produce-elsewhere', call, [copy.buffer], (error, outcome) => {
+        const call = { group, bytes: copyBytes(bytes), options } satisfies ForwardedProduce;
+        this.#main.call('produce-elsewhere', call, [call.bytes.buffer], (error, outcome) => {
           if (error === null) done(outcome as ProduceOutcome);
           else done(produceFailure('TIMED_OUT', error.message));
         });

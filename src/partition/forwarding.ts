@@ -6,6 +6,7 @@
  */
 import { type Check, isAnything } from '../base/checks.js';
 import type { Clock } from '../base/clock.js';
+import { copyBytes } from '../base/copy-bytes.js';
 import type { GroupKey } from '../base/group.js';
 import { FORWARDED_CALLS_MAX, FORWARDED_FETCH_BYTES_MAX } from '../base/limits.js';
 import type { LeaderEpoch, MonotonicMs, NodeId, Offset } from '../base/units.js';
@@ -225,7 +226,7 @@ class ForwardedPartition implements PartitionAccess {
     done: (outcome: ProduceOutcome) => void,
   ): void {
     // The link packs it at the end of the turn, when the caller's bytes may be gone.
-    const copy = Uint8Array.prototype.slice.call(bytes, start, start + length);
+    const copy = copyBytes(bytes, start, start + length);
     const ask: Ask = { kind: 'produce', bytes: copy, options };
     const timeoutMs = options.timeoutMs + SLACK_MS;
     this.#call(ask, { timeoutMs, bytes: length }, isProduceOutcome, (outcome, isSent) => {

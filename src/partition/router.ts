@@ -3,6 +3,7 @@
  * one (one hop with transferred buffers). Promise: the caller cannot tell the difference but for
  * the time. Shard thread; both ends of the hop are in this file.
  */
+import { copyBytes } from '../base/copy-bytes.js';
 import type { GroupKey } from '../base/group.js';
 import { shardOf } from '../base/hash.js';
 import { CLIENT_OUTBOUND_BYTES_MAX } from '../base/limits.js';
@@ -191,11 +192,7 @@ class RemotePartition implements PartitionAccess {
     done: (outcome: ProduceOutcome) => void,
   ): void {
     // The frame's memory is reused after this turn: the other shard gets a copy of its own.
-    const copy = Uint8Array.prototype.slice.call(
-      bytes,
-      start,
-      start + length,
-    ) as Uint8Array<ArrayBuffer>;
+    const copy = copyBytes(bytes, start, start + length);
     const call: ProduceCall = { group: this.#group, bytes: copy, options };
     this.#link.call('produce', call, [copy.buffer], (error, result) => {
       // The other shard may have appended before it ended: indefinite.
