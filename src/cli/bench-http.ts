@@ -6,8 +6,7 @@
 import { createRequire } from 'node:module';
 import { randomBytes } from 'node:crypto';
 import { LograftError } from '../base/errors.js';
-import { livingNodes } from './cluster/cluster-file.js';
-import { locateCluster, type WhereOptions } from './cluster/locate.js';
+import { locateCluster, runningNodes, type WhereOptions } from './cluster/locate.js';
 import { usage } from './options.js';
 import { EXIT, type Output, table } from './output.js';
 
@@ -64,15 +63,8 @@ export async function benchHttp(
 
 async function doorsOf(options: BenchHttpOptions): Promise<string[]> {
   if (options.url !== undefined) return options.url.split(',').map(originOf);
-  const { dataDir, state } = await locateCluster(options);
-  const nodes = livingNodes(state);
-  if (nodes.length === 0) {
-    throw new LograftError(
-      'NOT_RUNNING',
-      `no node of the cluster in ${dataDir} is running`,
-      'start it with `lograft up`, or name its doors with --url',
-    );
-  }
+  const hint = 'start it with `lograft up`, or name its doors with --url';
+  const nodes = runningNodes(await locateCluster(options), hint);
   return nodes.map(({ http: { host, port } }) => `http://${host}:${port}`);
 }
 

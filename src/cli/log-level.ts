@@ -5,8 +5,8 @@
 import { LograftError } from '../base/errors.js';
 import { isLogLevel, LOG_LEVELS, type LogLevel } from '../base/log-levels.js';
 import { lograftAdminApi } from '../protocol/messages/lograft-admin.js';
-import { type ClusterNode, livingNodes } from './cluster/cluster-file.js';
-import { locateCluster } from './cluster/locate.js';
+import type { ClusterNode } from './cluster/cluster-file.js';
+import { locateCluster, runningNodes } from './cluster/locate.js';
 import { Connection } from './kafka/connection.js';
 import { usage } from './options.js';
 import { EXIT, type Output } from './output.js';
@@ -24,15 +24,7 @@ export async function logLevel(
     throw usage(`level ${text}: expected ${LOG_LEVELS.join(', ')}`);
   }
   const cluster = await locateCluster(options);
-  const living = livingNodes(cluster.state);
-  const nodes = node === 'all' ? living : [await findTarget(cluster, node, options)];
-  if (nodes.length === 0) {
-    throw new LograftError(
-      'NOT_RUNNING',
-      `no node of the cluster in ${cluster.dataDir} is running`,
-      'start it with `lograft up`, or one node with `lograft start`',
-    );
-  }
+  const nodes = node === 'all' ? runningNodes(cluster) : [await findTarget(cluster, node, options)];
   const levels = await Promise.all(
     nodes.map(async (one) => ({ node: one.id, level: await ask(one, text) })),
   );

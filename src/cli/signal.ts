@@ -7,9 +7,13 @@ import { LograftError } from '../base/errors.js';
 import { type ProcessState, signal } from '../broker/processes.js';
 import { waitForState } from './cluster/wait.js';
 import type { ClusterNode, ClusterState } from './cluster/cluster-file.js';
-import { livingNodes } from './cluster/cluster-file.js';
 import { type ClusterStatus, clusterStatus } from './cluster/cluster-status.js';
-import { type LocatedCluster, locateCluster, type WhereOptions } from './cluster/locate.js';
+import {
+  type LocatedCluster,
+  locateCluster,
+  runningNodes,
+  type WhereOptions,
+} from './cluster/locate.js';
 import { usage } from './options.js';
 import { EXIT, type Output } from './output.js';
 
@@ -37,13 +41,7 @@ export async function sendFault(
   options: TargetOptions,
 ): Promise<number> {
   const cluster = await locateCluster(options);
-  if (livingNodes(cluster.state).length === 0) {
-    throw new LograftError(
-      'NOT_RUNNING',
-      `no node of the cluster in ${cluster.dataDir} is running`,
-      'start it with `lograft up`, or one node with `lograft start`',
-    );
-  }
+  runningNodes(cluster);
   const node = await output.progress(
     () => `waiting for ${target}`,
     findTarget(cluster, target, options),

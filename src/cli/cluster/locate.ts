@@ -7,7 +7,7 @@ import { LograftError } from '../../base/errors.js';
 import { DEFAULT_BASE_PORT } from '../../broker/node-config.js';
 import { stateOf } from '../../broker/processes.js';
 import { type Address, addresses } from '../options.js';
-import { type ClusterNode, type ClusterState, readCluster } from './cluster-file.js';
+import { type ClusterNode, type ClusterState, livingNodes, readCluster } from './cluster-file.js';
 
 export type WhereOptions = {
   readonly data?: string;
@@ -42,6 +42,18 @@ export async function locateCluster(options: WhereOptions): Promise<LocatedClust
     );
   }
   return { dataDir, state };
+}
+
+const HOW_TO_START = 'start it with `lograft up`, or one node with `lograft start`';
+
+/** One at least. Throws LograftError NOT_RUNNING, with `hint`, when no node runs. */
+export function runningNodes(
+  { dataDir, state }: LocatedCluster,
+  hint = HOW_TO_START,
+): ClusterNode[] {
+  const nodes = livingNodes(state);
+  if (nodes.length > 0) return nodes;
+  throw new LograftError('NOT_RUNNING', `no node of the cluster in ${dataDir} is running`, hint);
 }
 
 /** Kafka addresses to try. Throws LograftError NOT_RUNNING when the directory holds no cluster. */
