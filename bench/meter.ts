@@ -2,22 +2,12 @@
  * Counts one run: what was done inside the measuring window, how long each request took, and every
  * fault of the whole run. Its promise: a run with a fault can not look like a good one.
  */
-import { type Histogram, build } from 'hdr-histogram-js';
 import type { JobEvents, JobResult, Latencies, Window } from './jobs.js';
-
-const LATENCY_NS_MAX = 120e9;
-const NS_PER_MS = 1e6;
-const NS_PER_US = 1e3;
+import { LatencyHistogram } from './latency-histogram.js';
 
 export class Meter {
   readonly #events: JobEvents;
-  readonly #histogram: Histogram = build({
-    bitBucketSize: 32,
-    autoResize: false,
-    lowestDiscernibleValue: 256,
-    highestTrackableValue: LATENCY_NS_MAX,
-    numberOfSignificantValueDigits: 3,
-  });
+  readonly #histogram = new LatencyHistogram();
   readonly #faults: Record<string, number> = {};
   readonly #recordsPerLane: number[];
   #openedMs = 0;
@@ -62,8 +52,7 @@ export class Meter {
     if (!this.#isOpen) return;
     this.#requests += 1;
     this.#records += records;
-    const ns = Math.round((performance.now() - sentMs) * NS_PER_MS);
-    this.#histogram.recordValue(Math.min(ns, LATENCY_NS_MAX));
+    this.#histogram.record(performance.now() - sentMs);
   }
 
   fault(what: string, count = 1): void {
@@ -83,8 +72,7 @@ export class Meter {
   }
 
   #latencies(): Latencies {
-    const at = (percentile: number): number =>
-      this.#histogram.getValueAtPercentile(percentile) / NS_PER_US;
+    const at = (percentile: number): number => this.#histogram.percentileUs(percentile);
     return { p50Us: at(50), p99Us: at(99), p999Us: at(99.9), maxUs: at(100) };
   }
 }

@@ -1,20 +1,11 @@
 /** Counts one HTTP load: all of its requests, and times of those that the window saw answered. */
-import { type Histogram, build } from 'hdr-histogram-js';
+import { LatencyHistogram } from '../latency-histogram.js';
 import type { LoadResult } from './http-jobs.js';
 
-const LATENCY_NS_MAX = 120e9;
-const NS_PER_MS = 1e6;
-const NS_PER_US = 1e3;
 const OK = 200;
 
 export class LoadMeter {
-  readonly #histogram: Histogram = build({
-    bitBucketSize: 32,
-    autoResize: false,
-    lowestDiscernibleValue: 256,
-    highestTrackableValue: LATENCY_NS_MAX,
-    numberOfSignificantValueDigits: 3,
-  });
+  readonly #histogram = new LatencyHistogram();
   readonly #statuses: Record<string, number> = {};
   readonly #faults: Record<string, number> = {};
   #sent = 0;
@@ -63,7 +54,7 @@ export class LoadMeter {
     }
     if (!this.#isOpen) return;
     this.#answeredInWindow += 1;
-    this.#histogram.recordValue(Math.min(Math.round(durationMs * NS_PER_MS), LATENCY_NS_MAX));
+    this.#histogram.record(durationMs);
   }
 
   fault(what: string, count = 1): void {
@@ -75,13 +66,11 @@ export class LoadMeter {
     const lost = this.#sent - this.#answered;
     if (lost !== 0) this.fault('a request without an answer', lost);
     if (counted !== this.#answered) this.fault('autocannon counted other answers', counted);
-    const at = (percentile: number): number =>
-      this.#histogram.getValueAtPercentile(percentile) / NS_PER_US;
     return {
       elapsedMs: this.#elapsedMs,
       answeredInWindow: this.#answeredInWindow,
-      p50Us: at(50),
-      p99Us: at(99),
+      p50Us: this.#histogram.percentileUs(50),
+      p99Us: this.#histogram.percentileUs(99),
       sent: this.#sent,
       statuses: this.#statuses,
       withoutRetryAfter: this.#withoutRetryAfter,
