@@ -2,7 +2,8 @@
  * W6: reading a backlog that lies in the page cache, in fetches of 1 MB, one connection and one
  * fetch on the way per partition.
  */
-import type { ConsumeJob, Lane, ProduceJob } from './jobs.js';
+import { BACKLOG_RECORD_BYTES, fillTopic } from './backlog.js';
+import type { ConsumeJob, Lane } from './jobs.js';
 import { awaitSettled, createTopic, deleteTopic, endOffsets } from './kafka-calls.js';
 import {
   CPU_PER_GB,
@@ -20,14 +21,11 @@ import {
   type RunOutcome,
   type Size,
   type Workload,
-  countFaults,
   faultsOf,
   newTopicName,
 } from './workload.js';
 
 const PARTITIONS = 6;
-const RECORD_BYTES = 1024;
-const RECORDS_PER_BATCH = 63;
 const FETCH_BYTES = 1_000_000;
 const CONFIGS = { 'retention.bytes': '-1', 'segment.bytes': String(128 * 2 ** 20) };
 
@@ -46,31 +44,12 @@ async function prepare(system: System, size: Size): Promise<Prepared> {
   const configs = { ...CONFIGS, ...system.peer.topicConfigs(CATCH_UP.durability) };
   await createTopic(bootstrap, topic, PARTITIONS, configs);
   await awaitSettled(bootstrap, topic);
-  await fill(cluster, topic, size.backlogBytes);
+  await fillTopic(cluster, topic, size.backlogBytes);
   if (size.settleMs > 0) await readOnce(cluster, topic, { ...size, measureMs: size.settleMs });
   return {
     run: () => readOnce(cluster, topic, size),
     close: () => deleteTopic(bootstrap, topic),
   };
-}
-
-async function fill(cluster: Cluster, topic: string, backlogBytes: number): Promise<void> {
-  const batchesMax = Math.ceil(backlogBytes / PARTITIONS / RECORDS_PER_BATCH / RECORD_BYTES);
-  const job: ProduceJob = {
-    kind: 'produce',
-    topic,
-    lanes: await lanesOf(cluster, topic),
-    inFlight: 4,
-    recordsPerBatch: RECORDS_PER_BATCH,
-    recordBytes: RECORD_BYTES,
-    window: { warmupMs: 0, measureMs: 0 },
-    batchesMax,
-  };
-  const { result } = await measureJob(cluster, job);
-  const nothing = job.lanes.map(() => 0);
-  const after = await endOffsets(cluster.bootstrap, topic);
-  const faults = [...faultsOf(result), ...countFaults(nothing, after, result.recordsPerLane)];
-  if (faults.length > 0) throw new Error(`the backlog could not be written: ${faults.join(', ')}`);
 }
 
 async function readOnce(
@@ -85,7 +64,7 @@ async function readOnce(
     topic,
     lanes: (await lanesOf(cluster, topic)).map(withEnd),
     fetchBytes: FETCH_BYTES,
-    recordBytes: RECORD_BYTES,
+    recordBytes: BACKLOG_RECORD_BYTES,
     window: { warmupMs, measureMs },
   };
   const { result, values } = await measureJob(cluster, job);

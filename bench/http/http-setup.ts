@@ -7,19 +7,15 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
-import type { ProduceJob } from '../jobs.js';
-import { awaitSettled, createTopic, endOffsets } from '../kafka-calls.js';
-import { measureJob } from '../measured-run.js';
+import { fillTopic } from '../backlog.js';
+import { awaitSettled, createTopic } from '../kafka-calls.js';
 import { lograftPeer } from '../peer-lograft.js';
-import { lanesOf } from '../produce-workloads.js';
 import { type Cluster, System, openWorkRoot } from '../system.js';
-import { countFaults, faultsOf, newTopicName } from '../workload.js';
+import { newTopicName } from '../workload.js';
 import { type HttpServer, findNginx, startBareServer, startNginx } from './servers.js';
 
 const HTTP_PORT_OFFSET = 200;
 const MIB = 2 ** 20;
-const BACKLOG_RECORD_BYTES = 1024;
-const RECORDS_PER_BATCH = 63;
 /** The disk holds little of what is written over and over. */
 const SHORT_LIVED = { 'retention.bytes': String(64 * MIB), 'segment.bytes': String(16 * MIB) };
 const KEPT = { 'retention.bytes': '-1', 'segment.bytes': String(128 * MIB) };
@@ -113,7 +109,7 @@ export async function openSetup(size: HttpSize, directory: string | undefined): 
   const bare = await startBareServer();
   const cluster = await system.cluster();
   const topics = await createTopics(cluster);
-  await fill(cluster, topics.stream, size.streamBytes);
+  await fillTopic(cluster, topics.stream, size.streamBytes);
   await writeTexts(cluster, topics.texts);
   const files = join(root, 'files');
   mkdirSync(files);
@@ -140,23 +136,6 @@ async function createTopics({ bootstrap }: Cluster): Promise<HttpTopics> {
   await create(topics.texts, 1, { ...KEPT, durability: 'cached' });
   for (const topic of Object.values(topics)) await awaitSettled(bootstrap, topic);
   return topics;
-}
-
-async function fill(cluster: Cluster, topic: string, bytes: number): Promise<void> {
-  const job: ProduceJob = {
-    kind: 'produce',
-    topic,
-    lanes: await lanesOf(cluster, topic),
-    inFlight: 4,
-    recordsPerBatch: RECORDS_PER_BATCH,
-    recordBytes: BACKLOG_RECORD_BYTES,
-    window: { warmupMs: 0, measureMs: 0 },
-    batchesMax: Math.ceil(bytes / RECORDS_PER_BATCH / BACKLOG_RECORD_BYTES),
-  };
-  const { result } = await measureJob(cluster, job);
-  const after = await endOffsets(cluster.bootstrap, topic);
-  const faults = [...faultsOf(result), ...countFaults([0], after, result.recordsPerLane)];
-  if (faults.length > 0) throw new Error(`the stream could not be written: ${faults.join(', ')}`);
 }
 
 async function writeTexts(cluster: Cluster, topic: string): Promise<void> {
