@@ -1,9 +1,9 @@
 /**
  * A disk that keeps its owner's loop running while the system makes writers wait. From then on
  * writes gather in memory and a thread of the disk below carries them out, those that follow each
- * other in one file together, until it is calm. Promises: `readAt` sees every
- * write at once; a sync covers what was written before it; of one file nothing is written behind a
- * write that failed, and who syncs it hears of that. Thread: its owner's.
+ * other in one file together, until it is calm. Promises: `readAt` sees every write at once; a sync
+ * covers what was written before it; of one file nothing is written behind a write that failed, and
+ * who syncs it hears of that. Thread: its owner's.
  *
  *   calm ──a write had to wait──▶ slow ──nothing is left, and no write waited for CALM_MS──▶ calm
  *
