@@ -154,14 +154,15 @@ export class ShardCounters {
     for (const [topicId, traffic] of this.#topics) {
       if (isThere(topicId)) continue;
       const { at } = traffic;
-      const [bytesIn = 0, recordsIn = 0, bytesOut = 0, recordsOut = 0] = this.#cells.subarray(at);
+      const slot = (at - TOPICS_START) / TRAFFIC.length;
+      const { bytesIn, recordsIn, bytesOut, recordsOut } = this.traffic(slot);
       this.#others.in(bytesIn, recordsIn);
       this.#others.out(bytesOut, recordsOut);
       this.#cells.fill(0, at, at + TRAFFIC.length);
       // Who still holds it counts there, too.
       traffic.at = TOPICS_START;
       this.#topics.delete(topicId);
-      this.#owners[(at - TOPICS_START) / TRAFFIC.length] = null;
+      this.#owners[slot] = null;
     }
   }
 
