@@ -104,7 +104,7 @@ function defineTopics(): void {
     .command('topic')
     .description('create, list, describe, alter, delete topics');
   const partitions = ['-p, --partitions <count>', 'partitions', wholeNumber('-p', 1)] as const;
-  const config = ['-c, --topic-config <key=value>', 'topic config; repeatable', collect] as const;
+  const config = ['-c, --topic-config <key=value>', 'of the topic; repeatable', collect] as const;
   kafka(topic.command('create <topic>').description('create a topic'))
     .option(...partitions)
     .option('-r, --replicas <count>', 'replicas of each partition', wholeNumber('-r', 1, 99))

@@ -34,7 +34,7 @@ export async function createCommand(
   name: string,
   options: CreateOptions,
 ): Promise<number> {
-  const configs = keyValues('-c', options.topicConfig ?? []);
+  const configs = topicConfigs(options);
   return withClient(options, async (client) => {
     const work = (async () => {
       await createTopic(client, {
@@ -90,7 +90,7 @@ export async function alterCommand(
   name: string,
   options: AlterOptions,
 ): Promise<number> {
-  const set = keyValues('-c', options.topicConfig ?? []);
+  const set = topicConfigs(options);
   const unset = options.unset ?? [];
   const { partitions } = options;
   const hasConfigs = Object.keys(set).length + unset.length > 0;
@@ -125,6 +125,17 @@ export async function deleteCommand(
     output.result(topicDocument(topic), `deleted ${name}`);
     return EXIT.done;
   });
+}
+
+/**
+ * Kafka's own tools take a topic's configs by `--config`, which here names a cluster.yml for every
+ * command: it must not be lost.
+ */
+function topicConfigs({ config = '', topicConfig = [] }: CreateOptions): Record<string, string> {
+  if (/^[a-z.]+=/.test(config)) {
+    throw usage(`--config ${config}: expected a cluster.yml`, `for the topic say -c ${config}`);
+  }
+  return keyValues('-c', topicConfig);
 }
 
 async function gather(client: KafkaClient): Promise<readonly TopicStatus[]> {

@@ -53,6 +53,16 @@ test('usage errors are 2, on stderr', () => {
   }
 });
 
+test("a config of the topic that was given as Kafka's tools take it is not lost", () => {
+  for (const verb of ['create', 'alter']) {
+    const topic = ['topic', verb, 't', '--bootstrap', '127.0.0.1:1', '--format', 'json'];
+    const { code, stderr } = run(...topic, '--config', 'retention.ms=60000');
+    assert.is(code, 2);
+    assert.is(jsonError(stderr).hint, 'for the topic say -c retention.ms=60000');
+    assert.is(run(...topic, '-c', 'retention.ms=60000', '--config', 'a.yml').code, 3);
+  }
+});
+
 test('in JSON mode an error is one object, wherever the option stands', () => {
   for (const args of [
     ['--format', 'json', 'status', '--data', 'nowhere'],
