@@ -42,10 +42,6 @@ export function bodyText(request: FastifyRequest): string {
   return textOf(bodyBytes(request), 'the body');
 }
 
-export function jsonBody(request: FastifyRequest): unknown {
-  return parseJson(bodyBytes(request), 'the body');
-}
-
 /** Throws Problem 400. */
 export function parseJson(json: Buffer | string, what: string): unknown {
   try {

@@ -28,17 +28,32 @@ export function lazyValidator(schema: object): Validator {
   return validator;
 }
 
-export function checkedBody<S extends TSchema>(request: FastifyRequest, schema: S): Static<S> {
-  return checked(bodyBytes(request), schema);
+type Refusal = (message: string) => Problem;
+
+export function checkedBody<S extends TSchema>(
+  request: FastifyRequest,
+  schema: S,
+  refusal?: Refusal,
+): Static<S> {
+  return checked(bodyBytes(request), schema, refusal);
 }
 
-/** An empty body is an empty object. Throws Problem: 400 for no JSON, 422 for other JSON. */
-export function checked<S extends TSchema>(bytes: Buffer, schema: S): Static<S> {
+/** An empty body is an empty object. Throws Problem 400 for no JSON, `refusal` for other JSON. */
+export function checked<S extends TSchema>(
+  bytes: Buffer,
+  schema: S,
+  refusal: Refusal = unprocessable,
+): Static<S> {
   const json = bytes.length === 0 ? {} : parseJson(bytes, 'the body');
   const validate = compiled.get(schema) ?? ajv.compile(schema);
   compiled.set(schema, validate);
   if (validate(json)) return json as Static<S>;
-  throw new Problem(422, 'INVALID_BODY', textOf(validate.errors?.[0]));
+  throw refusal(textOf(validate.errors?.[0]));
+}
+
+/** As the known REST proxies have it. */
+function unprocessable(message: string): Problem {
+  return new Problem(422, 'INVALID_BODY', message);
 }
 
 function textOf(error: ErrorObject | undefined): string {

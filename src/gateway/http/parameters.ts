@@ -14,6 +14,9 @@ export const OFFSET = Type.String({
   description: 'must be earliest, latest or an offset from 0 on',
 });
 
+/** Counts are int32 in Kafka's requests. */
+export const COUNT_MAX = 2 ** 31 - 1;
+
 /** The text has the shape of {@link OFFSET}. */
 export function offsetOf(text: string): Offset | 'earliest' | 'latest' {
   return text === 'earliest' || text === 'latest' ? text : Number(text);

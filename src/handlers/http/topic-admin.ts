@@ -4,7 +4,7 @@ import { leaderSeenByClients } from '../../control/leader-table.js';
 import type { TopicImage } from '../../control/image.js';
 import type { ControlError } from '../../control/operations.js';
 import type { HttpContext } from './context.js';
-import { badRequest, Problem } from './problem.js';
+import { Problem } from './problem.js';
 import { topicNamed } from './topics.js';
 
 export type PartitionDescription = {
@@ -25,7 +25,6 @@ export type TopicDescription = {
 };
 
 const ADMIN_MS = 30_000;
-const NEW_TOPIC_FIELDS = ['name', 'partitions', 'replicationFactor', 'configs'] as const;
 
 export function describeTopic(context: HttpContext, topic: TopicImage): TopicDescription {
   const { name, configs, partitions } = topic;
@@ -56,15 +55,30 @@ export function describePartition(
   };
 }
 
-/** `{"name": "orders", "partitions": 6, "replicationFactor": 3, "configs": {…}}` */
-export async function createTopic(context: HttpContext, body: unknown): Promise<TopicDescription> {
-  const asked = newTopicOf(body);
+/** Counts that are left out are the broker's defaults. */
+export type NewTopic = {
+  readonly name: string;
+  readonly partitions?: number | undefined;
+  readonly replicationFactor?: number | undefined;
+  /** By Kafka's names. */
+  readonly configs?: Readonly<Record<string, string | number | boolean>>;
+};
+
+export async function createTopic(
+  context: HttpContext,
+  { name, partitions = -1, replicationFactor = -1, configs = {} }: NewTopic,
+): Promise<TopicDescription> {
+  const texts = Object.entries(configs).map(([config, value]) => [config, String(value)] as const);
+  const asked = {
+    ...{ name, partitions, replicationFactor, assignments: null },
+    configs: Object.fromEntries(texts),
+  };
   const { value } = await decided(
     context.control({ kind: 'createTopics', topics: [asked], isValidateOnly: false }, ADMIN_MS),
   );
   const [created] = value;
-  refuseUnless(created?.error ?? null, created?.message ?? null, asked.name);
-  return describeTopic(context, topicNamed(context, asked.name));
+  refuseUnless(created?.error ?? null, created?.message ?? null, name);
+  return describeTopic(context, topicNamed(context, name));
 }
 
 export async function deleteTopic(context: HttpContext, name: string): Promise<void> {
@@ -73,46 +87,6 @@ export async function deleteTopic(context: HttpContext, name: string): Promise<v
     context.control({ kind: 'deleteTopics', topics: [{ name }] }, ADMIN_MS),
   );
   refuseUnless(value[0]?.error ?? null, value[0]?.message ?? null, name);
-}
-
-function newTopicOf(body: unknown) {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badRequest('a topic is created by a JSON object like {"name": "orders"}');
-  }
-  const fields = body as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(fields)) {
-    if ((NEW_TOPIC_FIELDS as readonly string[]).includes(name)) continue;
-    const known = NEW_TOPIC_FIELDS.join(', ');
-    throw badRequest(`unknown field ${JSON.stringify(name)}; known fields: ${known}`);
-  }
-  const { name, partitions = -1, replicationFactor = -1, configs = {} } = fields;
-  if (typeof name !== 'string') throw badRequest('the field "name" must be a text');
-  return {
-    name,
-    partitions: wholeNumber(partitions, 'partitions'),
-    replicationFactor: wholeNumber(replicationFactor, 'replicationFactor'),
-    assignments: null,
-    configs: configsOf(configs),
-  };
-}
-
-function wholeNumber(value: unknown, what: string): number {
-  if (Number.isInteger(value) && (value as number) >= -1 && (value as number) < 2 ** 31) {
-    return value as number;
-  }
-  throw badRequest(`the field "${what}" is ${JSON.stringify(value)}, not a whole number`);
-}
-
-function configsOf(configs: unknown): Record<string, string> {
-  if (typeof configs !== 'object' || configs === null || Array.isArray(configs)) {
-    throw badRequest('the field "configs" must be an object of Kafka\'s topic settings');
-  }
-  const entries = Object.entries(configs).map(([name, value]) => {
-    const isPlain = ['string', 'number', 'boolean'].includes(typeof value);
-    if (isPlain) return [name, String(value)] as const;
-    throw badRequest(`config ${JSON.stringify(name)} must be a text, a number or a boolean`);
-  });
-  return Object.fromEntries(entries);
 }
 
 /** What no controller decided in time may still happen. */

@@ -179,6 +179,25 @@ test('topics are made, described and removed; nodes say how they are', async () 
   assert.equal([again.status, again.json['code']], [409, 'TOPIC_ALREADY_EXISTS']);
   const wrong = await post(1, '/topics', '{"name":"x","configs":{"retention.ms":"soon"}}');
   assert.equal([wrong.status, wrong.json['code']], [400, 'INVALID_CONFIG']);
+  const refused: [string, string, RegExp][] = [
+    ['', 'INVALID_REQUEST', /name/],
+    ['{', 'INVALID_REQUEST', /not JSON/],
+    ['[]', 'INVALID_REQUEST', /the body must be object/],
+    ['{"name":7}', 'INVALID_REQUEST', /name must be string/],
+    ['{"name":"x","partition":2}', 'INVALID_REQUEST', /"partition"; known.*partitions/],
+    ['{"name":"x","partitions":1.5}', 'INVALID_REQUEST', /partitions must be integer \(it is 1.5/],
+    ['{"name":"x","partitions":2147483648}', 'INVALID_REQUEST', /partitions must be <= 2147483647/],
+    ['{"name":"x","partitions":0}', 'INVALID_PARTITIONS', /non-positive/],
+    ['{"name":"x","configs":{"retention.ms":[]}}', 'INVALID_REQUEST', /configs.retention.ms must/],
+  ];
+  for (const [body, code, detail] of refused) {
+    const { status, type, json } = await post(1, '/topics', body);
+    assert.equal([status, type, json['code']], [400, 'application/problem+json', code], body);
+    assert.match(String(json['detail']), detail);
+  }
+  const plain = '{"name":"plain","partitions":-1,"configs":{"retention.ms":60000}}';
+  const defaults = await post(2, '/topics', plain);
+  assert.equal(defaults.json['configs'], { 'retention.ms': '60000' });
   const described = await ask(2, '/topics/http-made');
   assert.is((described.json['partitions'] as unknown[]).length, 2);
   assert.ok(((await ask(1, '/topics')).json as unknown as string[]).includes('http-made'));

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { HttpContext } from '../../../handlers/http/context.js';
+import { badRequest } from '../../../handlers/http/problem.js';
 import {
   createTopic,
   deleteTopic,
@@ -9,10 +10,11 @@ import {
   describeTopic,
 } from '../../../handlers/http/topic-admin.js';
 import { partitionOf, topicNamed } from '../../../handlers/http/topics.js';
-import { JSON_TYPE, jsonBody } from '../body.js';
+import { JSON_TYPE } from '../body.js';
+import { checkedBody } from '../checked.js';
 import { answers } from '../openapi.js';
 import { jsonTypeFor, V2_TYPE } from '../rest-shape.js';
-import { PartitionParams, TopicParams } from '../parameters.js';
+import { COUNT_MAX, PartitionParams, TopicParams } from '../parameters.js';
 
 const Partition = Type.Object({
   partition: Type.Integer(),
@@ -32,14 +34,23 @@ const Topic = Type.Object({
 const NewTopic = Type.Object(
   {
     name: Type.String(),
-    partitions: Type.Optional(Type.Integer({ minimum: 1, description: 'default: num.partitions' })),
-    replicationFactor: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'default: default.replication.factor' }),
+    partitions: Type.Optional(countOr('num.partitions')),
+    replicationFactor: Type.Optional(countOr('default.replication.factor')),
+    configs: Type.Optional(
+      Type.Record(
+        Type.String(),
+        Type.Unsafe<string | number | boolean>({ type: ['string', 'number', 'boolean'] }),
+      ),
     ),
-    configs: Type.Optional(Configs),
   },
   { additionalProperties: false },
 );
+
+/** -1 as in Kafka's own requests. */
+function countOr(setting: string) {
+  const description = `default, and what -1 stands for: ${setting}`;
+  return Type.Integer({ minimum: -1, maximum: COUNT_MAX, description });
+}
 
 const TYPES = [JSON_TYPE, V2_TYPE];
 
@@ -108,7 +119,8 @@ export function topicRoutes(app: FastifyInstance, context: HttpContext): void {
   );
 
   app.post('/topics', { schema: create }, async (request, reply) => {
-    const created = await createTopic(context, jsonBody(request));
+    const body = checkedBody(request, NewTopic, badRequest);
+    const created = await createTopic(context, body);
     return reply.code(201).header('location', `/topics/${created.name}`).send(created);
   });
 

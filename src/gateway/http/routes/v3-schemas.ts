@@ -1,5 +1,6 @@
 /** Resources of the v3 shape of the known Kafka REST proxies. */
 import Type, { type TProperties } from 'typebox';
+import { COUNT_MAX } from '../parameters.js';
 
 export const ClusterParams = Type.Object({
   cluster: Type.String({ description: 'the id of the cluster' }),
@@ -104,10 +105,14 @@ export const NewTopic = Type.Object(
   {
     topic_name: Type.String(),
     partitions_count: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'default: num.partitions' }),
+      Type.Integer({ minimum: 1, maximum: COUNT_MAX, description: 'default: num.partitions' }),
     ),
     replication_factor: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'default: default.replication.factor' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: COUNT_MAX,
+        description: 'default: default.replication.factor',
+      }),
     ),
     configs: Type.Optional(
       Type.Array(

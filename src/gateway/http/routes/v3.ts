@@ -150,8 +150,8 @@ function changeRoutes(app: FastifyInstance, context: HttpContext): void {
     const { topic_name: name, configs = [], ...counts } = checkedBody(request, Shape.NewTopic);
     await createTopic(context, {
       name,
-      partitions: counts.partitions_count ?? -1,
-      replicationFactor: counts.replication_factor ?? -1,
+      partitions: counts.partitions_count,
+      replicationFactor: counts.replication_factor,
       configs: Object.fromEntries(
         configs.flatMap(({ name: config, value }) => (value === null ? [] : [[config, value]])),
       ),
