@@ -128,7 +128,7 @@ export class GroupCoordinator {
       ledger,
       loader: new Loader(this.#log, ledger),
       snapshot: new CoordinatorSnapshot(this.#log, ledger, this.#knobs),
-      expiry: new OffsetExpiry(ledger),
+      expiry: new OffsetExpiry(ledger, (groupId) => this.#takeBack(ledger, groupId)),
       groups: new Map(),
       toRestore: null,
       isActive: false,
@@ -299,7 +299,7 @@ export class GroupCoordinator {
   }
 
   deleteOffsets(request: api.OffsetDeleteRequest, done: Done<api.OffsetDeleteResponse>): void {
-    const refusal = this.#refusal(request.groupId, false);
+    const refusal = this.#refusal(request.groupId, true);
     if (refusal !== null) {
       done({ error: refusal, topics: [] });
       return;
@@ -324,30 +324,29 @@ export class GroupCoordinator {
     return { error: null, groups: listGroups(leadership.groups.values(), request) };
   }
 
-  describe({ groupId }: { readonly groupId: string }, done: Done<api.DescribedGroup>): void {
+  describe({ groupId }: api.GroupNamed, done: Done<api.DescribedGroup>): void {
     const refusal = this.#refusal(groupId, false);
     const group = this.#group(groupId);
     if (refusal !== null || group === undefined) done(deadGroup(groupId, refusal));
     else done(group.describe());
   }
 
-  /** Removes an empty group with its offsets. */
-  deleteGroup(groupId: string, done: Done<api.GroupError | null>): void {
-    const refusal = this.#refusal(groupId, true);
+  /** Removes an empty group with its offsets; answered when a quorum has that. */
+  deleteGroup({ groupId }: api.GroupNamed, done: Done<api.DeleteGroupResponse>): void {
+    const refusal = this.#refusal(groupId, false);
     const group = this.#group(groupId);
     if (refusal !== null || group === undefined) {
-      done(refusal ?? 'GROUP_ID_NOT_FOUND');
+      done({ error: refusal ?? 'GROUP_ID_NOT_FOUND' });
       return;
     }
     if (!group.isDeserted) {
-      done('NON_EMPTY_GROUP');
+      done({ error: 'NON_EMPTY_GROUP' });
       return;
     }
-    const { groups, expiry, ledger } = this.#mustLead();
-    const changes = expiry.removalOf(groupId);
-    groups.delete(groupId);
-    group.kill('COORDINATOR_NOT_AVAILABLE');
-    ledger.write(changes, (error) => done(error === null ? null : groupErrorOf(error)));
+    const { groups, expiry } = this.#mustLead();
+    expiry.remove(group, groups, (error) =>
+      done({ error: error === null ? null : groupErrorOf(error) }),
+    );
   }
 
   // --- inside ------------------------------------------------------------------------------
@@ -389,6 +388,13 @@ export class GroupCoordinator {
     const group = this.#createGroup(groupId);
     const value = leadership.ledger.groupValue(groupId);
     if (value !== null) group.restore(decodeGroupValue(value));
+  }
+
+  /** Its removal was not written: it is again what its records say. */
+  #takeBack(ledger: Ledger, groupId: string): void {
+    const leadership = this.#leadership;
+    if (leadership?.ledger !== ledger || leadership.groups.has(groupId)) return;
+    this.#restore(leadership, groupId);
   }
 
   /** A group that is only an entry in our table, with nothing in the log, goes without a trace. */

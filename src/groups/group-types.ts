@@ -210,6 +210,11 @@ export type DescribedGroup = {
   readonly authorizedOperations: number;
 };
 
+/** The whole of a request to describe or to delete one group. */
+export type GroupNamed = { readonly groupId: string };
+
+export type DeleteGroupResponse = { readonly error: GroupError | null };
+
 export type OffsetDeleteRequest = {
   readonly groupId: string;
   readonly topics: readonly {

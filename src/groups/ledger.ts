@@ -127,9 +127,15 @@ export class Ledger {
   }
 
   #append(part: Part, isFirst: boolean, write: Write): void {
+    const removed: [groupId: string, value: Buffer][] = [];
     for (const change of part.changes) {
-      if (change.kind === 'group') this.#setGroup(change.groupId, change.value);
-      else this.offsets.appended(change.key, change.value);
+      if (change.kind === 'offset') {
+        this.offsets.appended(change.key, change.value);
+        continue;
+      }
+      const old = this.groupValue(change.groupId);
+      if (change.value === null && old !== null) removed.push([change.groupId, old]);
+      this.#setGroup(change.groupId, change.value);
     }
     this.#log.append(part.records, (error, baseOffset) => {
       if (this.#isClosed) return;
@@ -138,11 +144,19 @@ export class Ledger {
         if (change.kind !== 'offset') continue;
         this.offsets.settled(change.key, change.value, error === null);
       }
+      if (error !== null) this.#takeBack(removed);
       write.error ??= error;
       if (isFirst && error === null) write.baseOffset = baseOffset;
       write.left -= 1;
       if (write.left === 0) this.#finish(write);
     });
+  }
+
+  /** What was not removed for certain still has to be: until then it counts. */
+  #takeBack(removed: readonly [groupId: string, value: Buffer][]): void {
+    for (const [groupId, value] of removed) {
+      if (!this.#groups.has(groupId)) this.#setGroup(groupId, value);
+    }
   }
 
   #finish(write: Write): void {

@@ -1,23 +1,27 @@
 /**
  * Drops offsets that nobody has used for `offsets.retention.minutes`, and groups that are empty and
- * have no offset left (KIP-211). A round looks at every group, some per tick. Pure.
+ * have no offset left (KIP-211), or that somebody wants deleted. A round looks at every group, some
+ * per tick. Promise: a group whose removal the log did not take is handed back. Pure.
  */
 import type { WallMs } from '../base/units.js';
 import type { ClassicGroup } from './classic-group.js';
 import type { CommittedOffset } from './group-records.js';
-import type { Change, Ledger } from './ledger.js';
+import type { Change, Ledger, WriteDone } from './ledger.js';
 import { EXPIRY_INTERVAL_MS, EXPIRY_STEP_GROUPS } from './limits.js';
 
 type Groups = Map<string, ClassicGroup>;
 
 export class OffsetExpiry {
   readonly #ledger: Ledger;
+  readonly #takeBack: (groupId: string) => void;
   #round: IterableIterator<ClassicGroup> | null = null;
   /** Group time of the next round; the first comes one interval after loading. */
   #nextRoundAt: number | null = null;
 
-  constructor(ledger: Ledger) {
+  /** `takeBack`: the group is not removed after all. */
+  constructor(ledger: Ledger, takeBack: (groupId: string) => void) {
     this.#ledger = ledger;
+    this.#takeBack = takeBack;
   }
 
   /** One bounded step. `now` is group time, `wallMs` is what records are stamped with. */
@@ -26,22 +30,43 @@ export class OffsetExpiry {
     if (this.#round === null) {
       if (now < this.#nextRoundAt) return;
       this.#nextRoundAt = now + EXPIRY_INTERVAL_MS;
-      this.#round = groups.values();
+      // Those that are there now: one that is handed back waits for the next round.
+      this.#round = [...groups.values()].values();
     }
     const changes: Change[] = [];
+    const removed: string[] = [];
     for (let i = 0; i < EXPIRY_STEP_GROUPS; i++) {
       const { value: group, done } = this.#round.next();
       if (done === true) {
         this.#round = null;
         break;
       }
-      for (const change of this.#expire(group, wallMs, retentionMs, groups)) changes.push(change);
+      if (groups.get(group.groupId) !== group) continue;
+      const { offsets, isInUse } = this.#expired(group, wallMs, retentionMs);
+      const isOver = !isInUse && group.isDeserted;
+      for (const change of isOver ? this.#end(group, groups) : offsets) changes.push(change);
+      if (isOver) removed.push(group.groupId);
     }
-    if (changes.length > 0) this.#ledger.write(changes, null);
+    if (changes.length > 0) this.#write(changes, removed, null);
   }
 
-  /** Everything a group has in the log, as removals. */
-  removalOf(groupId: string): Change[] {
+  /** Removes a deserted group with its offsets. */
+  remove(group: ClassicGroup, groups: Groups, done: WriteDone): void {
+    this.#write(this.#end(group, groups), [group.groupId], done);
+  }
+
+  #write(changes: readonly Change[], removed: readonly string[], done: WriteDone | null): void {
+    this.#ledger.write(changes, (error, baseOffset) => {
+      if (error !== null) for (const groupId of removed) this.#takeBack(groupId);
+      done?.(error, baseOffset);
+    });
+  }
+
+  /** Out of memory; what it has in the log is given as removals. */
+  #end(group: ClassicGroup, groups: Groups): Change[] {
+    const { groupId } = group;
+    groups.delete(groupId);
+    group.kill('COORDINATOR_NOT_AVAILABLE');
     const changes: Change[] = [];
     for (const key of this.#ledger.offsets.keysOf(groupId)) {
       if (this.#ledger.offsets.newest(key) === null) continue;
@@ -53,28 +78,24 @@ export class OffsetExpiry {
     return changes;
   }
 
-  #expire(group: ClassicGroup, wallMs: WallMs, retentionMs: number, groups: Groups): Change[] {
-    const { offsets } = this.#ledger;
-    const { groupId } = group;
-    const changes: Change[] = [];
+  #expired(group: ClassicGroup, wallMs: WallMs, retentionMs: number) {
+    const store = this.#ledger.offsets;
+    const offsets: Change[] = [];
     let isInUse = false;
-    for (const key of offsets.keysOf(groupId)) {
-      const newest = offsets.newest(key);
+    for (const key of store.keysOf(group.groupId)) {
+      const newest = store.newest(key);
       // A commit that is in flight counts as use; a removal in flight needs no second one.
       if (newest === null) continue;
       if (
-        newest !== offsets.committed(key) ||
+        newest !== store.committed(key) ||
         !isExpired(group, key.topic, newest, wallMs, retentionMs)
       ) {
         isInUse = true;
       } else {
-        changes.push({ kind: 'offset', key, value: null });
+        offsets.push({ kind: 'offset', key, value: null });
       }
     }
-    if (isInUse || !group.isDeserted) return changes;
-    groups.delete(groupId);
-    group.kill('COORDINATOR_NOT_AVAILABLE');
-    return this.removalOf(groupId);
+    return { offsets, isInUse };
   }
 }
 

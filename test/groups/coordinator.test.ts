@@ -313,8 +313,8 @@ test('a log of nothing but leftovers starts at its end', () => {
   const bench = new GroupBench(SMALL);
   for (let i = 0; i < 60; i++) bench.commit(i);
   let error: unknown = 'none yet';
-  bench.coordinator.deleteGroup(GROUP, (e) => {
-    error = e;
+  bench.coordinator.deleteGroup({ groupId: GROUP }, (response) => {
+    error = response.error;
   });
   assert.is(error, null);
   bench.pass(1_000);

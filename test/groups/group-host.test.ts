@@ -133,6 +133,15 @@ class Bench {
     return error;
   }
 
+  deleteGroup(): string | null {
+    let answer: string | null = 'no answer';
+    this.#host.find(GROUP)?.deleteGroup({ groupId: 'readers' }, ({ error }) => {
+      answer = error;
+    });
+    this.#settle();
+    return answer;
+  }
+
   fetch(): number | string {
     let answer: OffsetFetchResponse | null = null;
     const topics = [{ name: 'orders', partitionIndexes: [0] }];
@@ -161,6 +170,17 @@ function benchWithOffset(): Bench {
   bench.restart();
   return bench;
 }
+
+test('what was committed is there after a crash, and what was deleted is not', () => {
+  const bench = benchWithOffset();
+  bench.pass(5_000);
+  assert.is(bench.fetch(), 4242);
+  assert.is(bench.deleteGroup(), null);
+  bench.restart();
+  bench.pass(5_000);
+  assert.is(bench.fetch(), -1);
+  assert.is(bench.deleteGroup(), 'GROUP_ID_NOT_FOUND');
+});
 
 test('a disk that cannot be read while a coordinator loads stops nothing and is read again', () => {
   const bench = benchWithOffset();
