@@ -7,6 +7,7 @@ import type {
 import { OPERATIONS_UNKNOWN } from '../protocol/messages/metadata.js';
 import type { Handler } from './context.js';
 import { kafkaCode } from './error-code.js';
+import { gather } from './gather.js';
 
 type Group = DescribeGroupsResponse['groups'][number];
 
@@ -16,16 +17,14 @@ export const describeGroups: Handler<typeof describeGroupsApi> = (
   _info,
   respond,
 ) => {
-  const groups = new Array<Group>(request.groups.length);
-  let waiting = request.groups.length;
-  if (waiting === 0) respond({ groups });
-  request.groups.forEach((groupId, i) => {
-    context.callGroup('describe', groupId, { groupId }, (response) => {
-      groups[i] = describe(response ?? elsewhere(groupId));
-      waiting--;
-      if (waiting === 0) respond({ groups });
-    });
-  });
+  gather<string, Group>(
+    request.groups,
+    (groupId, done) =>
+      context.callGroup('describe', groupId, { groupId }, (response) =>
+        done(describe(response ?? elsewhere(groupId))),
+      ),
+    (groups) => respond({ groups }),
+  );
 };
 
 function describe({ error, ...group }: DescribedGroup): Group {

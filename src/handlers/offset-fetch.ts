@@ -6,6 +6,7 @@ import type {
 import type { OffsetFetchResponse, offsetFetchApi } from '../protocol/messages/offset-fetch.js';
 import type { Handler, HandlerContext } from './context.js';
 import { kafkaCode } from './error-code.js';
+import { gather } from './gather.js';
 
 type Group = NonNullable<OffsetFetchResponse['groups']>[number];
 
@@ -17,16 +18,11 @@ export const offsetFetch: Handler<typeof offsetFetchApi> = (context, request, in
     });
     return;
   }
-  const groups = new Array<Group>(request.groups.length);
-  let waiting = request.groups.length;
-  if (waiting === 0) respond({ errorCode: kafkaCode('NONE'), topics: [], groups: [] });
-  request.groups.forEach((question, i) => {
-    ask(context, question, (group) => {
-      groups[i] = group;
-      waiting--;
-      if (waiting === 0) respond({ topics: [], groups });
-    });
-  });
+  gather<GroupQuestion, Group>(
+    request.groups,
+    (question, done) => ask(context, question, done),
+    (groups) => respond({ topics: [], groups }),
+  );
 };
 
 function ask(context: HandlerContext, question: GroupQuestion, done: (group: Group) => void): void {
