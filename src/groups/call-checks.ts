@@ -64,9 +64,18 @@ const REQUESTS: Readonly<Record<string, Check>> = {
     groupId: isText,
     topics: orNull(listOf(shape({ name: isText, partitionIndexes: listOf(isCount) }))),
   }),
+  deleteOffsets: shape({
+    groupId: isText,
+    topics: listOf(shape({ name: isText, partitions: listOf(shape({ partitionIndex: isCount })) })),
+  }),
   describe: shape({ groupId: isText }),
+  deleteGroup: shape({ groupId: isText }),
   list: shape({ statesFilter: listOf(isText) }),
 };
+
+const partitionErrors = listOf(
+  shape({ name: isText, partitions: listOf(shape({ partitionIndex: isCount, error })) }),
+);
 
 const RESPONSES: Readonly<Record<string, Check>> = {
   join: shape({
@@ -81,11 +90,9 @@ const RESPONSES: Readonly<Record<string, Check>> = {
   sync: shape({ error, protocolType: text, protocolName: text, assignment: isBytes }),
   heartbeat: shape({ error }),
   leave: shape({ error, members: listOf(shape({ memberId: isText, error })) }),
-  commitOffsets: shape({
-    topics: listOf(
-      shape({ name: isText, partitions: listOf(shape({ partitionIndex: isCount, error })) }),
-    ),
-  }),
+  commitOffsets: shape({ topics: partitionErrors }),
+  deleteOffsets: shape({ error, topics: partitionErrors }),
+  deleteGroup: shape({ error }),
   fetchOffsets: shape({
     groupId: isText,
     error,

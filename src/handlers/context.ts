@@ -11,7 +11,9 @@ import type { ControlOp, ControlResult } from '../control/operations.js';
 import type { ConfigEntry } from '../control/topic-config.js';
 import type {
   ClientContext,
+  DeleteGroupResponse,
   DescribedGroup,
+  GroupNamed,
   HeartbeatRequest,
   HeartbeatResponse,
   JoinRequest,
@@ -22,6 +24,8 @@ import type {
   ListGroupsResponse,
   OffsetCommitRequest,
   OffsetCommitResponse,
+  OffsetDeleteRequest,
+  OffsetDeleteResponse,
   OffsetFetchRequest,
   OffsetFetchResponse,
   SyncRequest,
@@ -50,7 +54,9 @@ export type GroupCalls = {
   leave: [LeaveRequest, LeaveResponse];
   commitOffsets: [OffsetCommitRequest, OffsetCommitResponse];
   fetchOffsets: [OffsetFetchRequest, OffsetFetchResponse];
-  describe: [{ readonly groupId: string }, DescribedGroup];
+  deleteOffsets: [OffsetDeleteRequest, OffsetDeleteResponse];
+  describe: [GroupNamed, DescribedGroup];
+  deleteGroup: [GroupNamed, DeleteGroupResponse];
 };
 
 /**

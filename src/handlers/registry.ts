@@ -5,6 +5,7 @@
 import { apiVersionsApi } from '../protocol/messages/api-versions.js';
 import { createPartitionsApi } from '../protocol/messages/create-partitions.js';
 import { createTopicsApi } from '../protocol/messages/create-topics.js';
+import { deleteGroupsApi } from '../protocol/messages/delete-groups.js';
 import { deleteTopicsApi } from '../protocol/messages/delete-topics.js';
 import { describeClusterApi } from '../protocol/messages/describe-cluster.js';
 import { describeConfigsApi } from '../protocol/messages/describe-configs.js';
@@ -22,6 +23,7 @@ import { lograftAdminApi } from '../protocol/messages/lograft-admin.js';
 import { lograftStatusApi } from '../protocol/messages/lograft-status.js';
 import { metadataApi } from '../protocol/messages/metadata.js';
 import { offsetCommitApi } from '../protocol/messages/offset-commit.js';
+import { offsetDeleteApi } from '../protocol/messages/offset-delete.js';
 import { offsetFetchApi } from '../protocol/messages/offset-fetch.js';
 import { offsetForLeaderEpochApi } from '../protocol/messages/offset-for-leader-epoch.js';
 import { produceApi } from '../protocol/messages/produce.js';
@@ -31,6 +33,7 @@ import { apiVersions } from './api-versions.js';
 import type { Handler } from './context.js';
 import { createPartitions } from './create-partitions.js';
 import { createTopics } from './create-topics.js';
+import { deleteGroups } from './delete-groups.js';
 import { deleteTopics } from './delete-topics.js';
 import { describeCluster } from './describe-cluster.js';
 import { describeConfigs } from './describe-configs.js';
@@ -47,6 +50,7 @@ import { listOffsets } from './list-offsets.js';
 import { lograftAdmin, lograftStatus } from './lograft-status.js';
 import { metadata } from './metadata.js';
 import { offsetCommit } from './offset-commit.js';
+import { offsetDelete } from './offset-delete.js';
 import { offsetFetch } from './offset-fetch.js';
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.js';
 import { produce } from './produce.js';
@@ -59,6 +63,7 @@ export const HANDLERS: ReadonlyMap<number, AnyHandler> = new Map([
   entry(apiVersionsApi, apiVersions),
   entry(createPartitionsApi, createPartitions),
   entry(createTopicsApi, createTopics),
+  entry(deleteGroupsApi, deleteGroups),
   entry(deleteTopicsApi, deleteTopics),
   entry(describeClusterApi, describeCluster),
   entry(describeConfigsApi, describeConfigs),
@@ -76,6 +81,7 @@ export const HANDLERS: ReadonlyMap<number, AnyHandler> = new Map([
   entry(lograftStatusApi, lograftStatus),
   entry(metadataApi, metadata),
   entry(offsetCommitApi, offsetCommit),
+  entry(offsetDeleteApi, offsetDelete),
   entry(offsetFetchApi, offsetFetch),
   entry(offsetForLeaderEpochApi, offsetForLeaderEpoch),
   entry(produceApi, produce),

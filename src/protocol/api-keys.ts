@@ -26,6 +26,7 @@ import { lograftAdminApi } from './messages/lograft-admin.js';
 import { lograftStatusApi } from './messages/lograft-status.js';
 import { metadataApi } from './messages/metadata.js';
 import { offsetCommitApi } from './messages/offset-commit.js';
+import { offsetDeleteApi } from './messages/offset-delete.js';
 import { offsetFetchApi } from './messages/offset-fetch.js';
 import { offsetForLeaderEpochApi } from './messages/offset-for-leader-epoch.js';
 import { produceApi } from './messages/produce.js';
@@ -60,6 +61,7 @@ const ALL: readonly Api[] = [
   lograftStatusApi,
   metadataApi,
   offsetCommitApi,
+  offsetDeleteApi,
   offsetFetchApi,
   offsetForLeaderEpochApi,
   produceApi,

@@ -83,6 +83,16 @@ javaTest('admin: create, list, grow, configs, offsets, cluster, delete', async (
   ]);
 });
 
+javaTest('admin: a group loses a position, then goes with the others', async () => {
+  await running().createTopic('java-grouped', 2);
+  assert.equal(await java('groups', 'java-grouped', 'java-positions'), [
+    'positions [java-grouped-0, java-grouped-1]',
+    'positions [java-grouped-1]',
+    'positions []',
+    'GroupIdNotFoundException',
+  ]);
+});
+
 javaTest('an empty topic ends at 0', async () => {
   await running().createTopic('java-empty', 1);
   assert.equal(await java('read', 'java-empty', '0'), ['end 0 0']);

@@ -3,12 +3,14 @@
  * time limit: 240 s
  */
 import { fileURLToPath } from 'node:url';
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { Kafka, type KafkaJSDeleteGroupsError, type KafkaMessage, logLevel } from 'kafkajs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ERROR } from '#src/protocol/errors.js';
 import { storedCodecs } from '../support/batch-codecs.js';
 import { Child } from '../support/child.js';
 import { TestCluster } from '../support/cluster.js';
+import { coordinatorOf } from '../support/group.js';
 import { waitFor } from '../support/wait-for.js';
 import { resumeAfterCoordinatorDeath, twoMembersAndADeath } from './group-scenarios.js';
 
@@ -170,6 +172,39 @@ test('committed offsets are what admin reads, and can be reset', async () => {
   assert.ok(groups.some((group) => group.groupId === groupId));
   const described = await admin.describeGroups([groupId]);
   assert.is(described.groups[0]?.state, 'Empty');
+});
+
+test('a group is deleted when it is empty, whatever happens to its coordinator then', async () => {
+  const groupId = 'reader-of-js-commits-10';
+  const errorOf = async (): Promise<number> => {
+    try {
+      return (await admin.deleteGroups([groupId]))[0]?.errorCode ?? -1;
+    } catch (error) {
+      return (error as KafkaJSDeleteGroupsError).groups[0]?.errorCode ?? -1;
+    }
+  };
+  const listed = async (): Promise<boolean> =>
+    (await admin.listGroups()).groups.some((group) => group.groupId === groupId);
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 200 });
+  const isMember = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await consumer.connect();
+  await consumer.subscribe({ topic: 'js-commits' });
+  await consumer.run({ eachMessage: () => Promise.resolve() });
+  await isMember;
+  assert.is(await errorOf(), ERROR.NON_EMPTY_GROUP);
+  await consumer.disconnect();
+  assert.is(await errorOf(), ERROR.NONE);
+  assert.is(await listed(), false);
+  const coordinator = await coordinatorOf(cluster.bootstrap, groupId);
+  cluster.signal(coordinator, 'SIGKILL');
+  const next = async (): Promise<boolean> => {
+    return (await coordinatorOf(cluster.bootstrap, groupId)) !== coordinator;
+  };
+  await waitFor('another coordinator', next, { timeoutMs: 30_000 });
+  assert.is(await errorOf(), ERROR.GROUP_ID_NOT_FOUND);
+  const [topic] = await admin.fetchOffsets({ groupId, topics: ['js-commits'] });
+  assert.is(topic?.partitions[0]?.offset, '-1');
+  await cluster.startNode(coordinator, '--wait-in-sync');
 });
 
 const kit = {

@@ -5,6 +5,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ERROR } from '#src/protocol/errors.js';
+import { deleteGroupsApi } from '#src/protocol/messages/delete-groups.js';
 import { describeGroupsApi } from '#src/protocol/messages/describe-groups.js';
 import { findCoordinatorApi } from '#src/protocol/messages/find-coordinator.js';
 import { heartbeatApi } from '#src/protocol/messages/heartbeat.js';
@@ -12,6 +13,7 @@ import { joinGroupApi } from '#src/protocol/messages/join-group.js';
 import { leaveGroupApi } from '#src/protocol/messages/leave-group.js';
 import { listGroupsApi } from '#src/protocol/messages/list-groups.js';
 import { offsetCommitApi } from '#src/protocol/messages/offset-commit.js';
+import { offsetDeleteApi } from '#src/protocol/messages/offset-delete.js';
 import { offsetFetchApi } from '#src/protocol/messages/offset-fetch.js';
 import { syncGroupApi } from '#src/protocol/messages/sync-group.js';
 import { waitFor } from '../support/wait-for.js';
@@ -42,6 +44,8 @@ export function testGroups({ door }: Plane): void {
     assert.equal(committed, [ERROR.NOT_COORDINATOR]);
     const described = await door.connection.request(describeGroupsApi, 4, { groups: ['first'] });
     assert.is(only(described.groups).errorCode, ERROR.NOT_COORDINATOR);
+    assert.equal(await deleteGroups(door, ['first']), [['first', ERROR.NOT_COORDINATOR]]);
+    assert.equal(await deleteOffset(door, 'first', 0), [ERROR.NOT_COORDINATOR]);
     const listed = await door.connection.request(listGroupsApi, 4, { statesFilter: [] });
     assert.equal([listed.errorCode, listed.groups], [ERROR.NONE, []]);
   });
@@ -74,6 +78,28 @@ export function testGroups({ door }: Plane): void {
     );
     assert.ok(described.groups.every(({ groupState }) => groupState === 'Empty'));
   });
+
+  test('groups: empty ones lose an offset, and go with the others', async () => {
+    const [first = '', ...others] = GROUPS;
+    assert.equal(await deleteOffset(door, first, 0), [ERROR.NONE, ERROR.NONE]);
+    const unknown = ERROR.UNKNOWN_TOPIC_OR_PARTITION;
+    assert.equal(await deleteOffset(door, first, 9), [ERROR.NONE, unknown]);
+    assert.equal(await deleteOffset(door, first, 0, 'nowhere'), [ERROR.NONE, unknown]);
+    assert.equal(await deleteOffset(door, 'nobody', 0), [ERROR.GROUP_ID_NOT_FOUND]);
+    const { topics } = await offsetsOf(door, first);
+    assert.ok(topics.every((t) => t.partitions.every((p) => p.committedOffset === -1)));
+    const named = [...others, 'nobody', ...others];
+    assert.equal(await deleteGroups(door, named), [
+      ...others.map((groupId) => [groupId, ERROR.NONE]),
+      ['nobody', ERROR.GROUP_ID_NOT_FOUND],
+    ]);
+    assert.equal(await deleteGroups(door, []), []);
+    const listed = await door.connection.request(listGroupsApi, 4, { statesFilter: [] });
+    assert.equal(
+      listed.groups.map(({ groupId }) => groupId),
+      [first],
+    );
+  });
 }
 
 async function liveAndLeave(door: Door, groupId: string): Promise<void> {
@@ -101,6 +127,9 @@ async function liveAndLeave(door: Door, groupId: string): Promise<void> {
   const stale = await door.connection.request(heartbeatApi, 3, { ...member, generationId: 99 });
   assert.is(stale.errorCode, ERROR.ILLEGAL_GENERATION);
   await commitAndFetch(door, groupId, { memberId, generationId });
+  assert.equal(await deleteGroups(door, [groupId]), [[groupId, ERROR.NON_EMPTY_GROUP]]);
+  const read = [ERROR.NONE, ERROR.GROUP_SUBSCRIBED_TO_TOPIC];
+  assert.equal(await deleteOffset(door, groupId, 0), read);
   const leave = { groupId, members: [{ memberId }] };
   const left = await door.connection.request(leaveGroupApi, 3, leave);
   assert.is(only(left.members).errorCode, ERROR.NONE);
@@ -151,4 +180,17 @@ async function commit(
 function offsetsOf(door: Door, groupId: string) {
   const topics = [{ name: TOPIC, partitionIndexes: [0, 1] }];
   return door.connection.request(offsetFetchApi, 7, { groupId, topics });
+}
+
+async function deleteGroups(door: Door, groupsNames: readonly string[]) {
+  const { results } = await door.connection.request(deleteGroupsApi, 2, { groupsNames });
+  return results.map(({ groupId, errorCode }) => [groupId, errorCode]);
+}
+
+/** Code of the answer, then of the partition. */
+async function deleteOffset(door: Door, groupId: string, partitionIndex: number, name = TOPIC) {
+  const topics = [{ name, partitions: [{ partitionIndex }] }];
+  const answer = await door.connection.request(offsetDeleteApi, 0, { groupId, topics });
+  const codes = answer.topics.flatMap((t) => t.partitions.map(({ errorCode }) => errorCode));
+  return [answer.errorCode, ...codes];
 }

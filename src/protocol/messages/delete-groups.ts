@@ -7,7 +7,7 @@ export const deleteGroupsApi = defineApi({
   name: 'DeleteGroups',
   advertised: '0-2',
   flexibleFrom: 2,
-  isServed: false,
+  isServed: true,
   request: {
     groupsNames: strings('0+'),
   },

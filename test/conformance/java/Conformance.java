@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
@@ -14,6 +16,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -31,6 +34,7 @@ public final class Conformance {
       case "read" -> read(bootstrap, args[2], Integer.parseInt(args[3]));
       case "member" -> member(bootstrap, args[2], args[3]);
       case "admin" -> admin(bootstrap, args[2]);
+      case "groups" -> groups(bootstrap, args[2], args[3]);
       default -> throw new IllegalArgumentException(args[0]);
     }
   }
@@ -139,6 +143,31 @@ public final class Conformance {
     } finally {
       closed.set(true);
     }
+  }
+
+  /** Positions of a group without members: set, one of them deleted, then the group. */
+  private static void groups(String bootstrap, String topic, String group) throws Exception {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", (Object) bootstrap))) {
+      TopicPartition first = new TopicPartition(topic, 0);
+      TopicPartition second = new TopicPartition(topic, 1);
+      var wanted = Map.of(first, new OffsetAndMetadata(0), second, new OffsetAndMetadata(0));
+      admin.alterConsumerGroupOffsets(group, wanted).all().get();
+      System.out.println("positions " + positions(admin, group));
+      admin.deleteConsumerGroupOffsets(group, Set.of(first)).all().get();
+      System.out.println("positions " + positions(admin, group));
+      admin.deleteConsumerGroups(List.of(group)).all().get();
+      System.out.println("positions " + positions(admin, group));
+      try {
+        admin.deleteConsumerGroups(List.of(group)).all().get();
+      } catch (ExecutionException e) {
+        System.out.println(e.getCause().getClass().getSimpleName());
+      }
+    }
+  }
+
+  private static List<String> positions(Admin admin, String group) throws Exception {
+    var found = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
+    return found.keySet().stream().map(TopicPartition::toString).sorted().toList();
   }
 
   private static void admin(String bootstrap, String topic) throws Exception {
