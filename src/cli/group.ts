@@ -1,5 +1,7 @@
-/** `lograft group list|describe`: consumer groups, their members and how far behind they are. */
+/** `lograft group list|describe|delete`: consumer groups, their members and their lag. */
 import { LograftError } from '../base/errors.js';
+import { ERROR } from '../protocol/errors.js';
+import { deleteGroupsApi } from '../protocol/messages/delete-groups.js';
 import { describeGroupsApi } from '../protocol/messages/describe-groups.js';
 import { listGroupsApi } from '../protocol/messages/list-groups.js';
 import { offsetFetchApi } from '../protocol/messages/offset-fetch.js';
@@ -42,9 +44,7 @@ export async function describeGroup(
   options: WhereOptions,
 ): Promise<number> {
   return withClient(options, async (client) => {
-    const { described, offsets, coordinator } = await askCoordinator(client, group);
-    const isUnknown = described.groupState === 'Dead' && offsets.length === 0;
-    if (isUnknown) throw new LograftError('NOT_FOUND', `there is no group ${group}`);
+    const { described, offsets, coordinator } = await mustFind(client, group);
     const members = described.members.map((member) => ({
       memberId: member.memberId,
       clientId: member.clientId,
@@ -67,6 +67,32 @@ export async function describeGroup(
   });
 }
 
+export async function deleteGroup(
+  output: Output,
+  group: string,
+  options: WhereOptions,
+): Promise<number> {
+  return withClient(options, async (client) => {
+    await mustFind(client, group);
+    await output.progress(() => `deleting ${group}`, removeGroup(client, group));
+    output.result({ group }, `deleted ${group}`);
+    return EXIT.done;
+  });
+}
+
+/** Who finds the group gone when asking again was heard the first time. */
+async function removeGroup(client: KafkaClient, group: string): Promise<void> {
+  await retrying(performance.now() + TIMEOUT_MS, async () => {
+    const connection = await client.toAddress(await client.coordinatorOf(group));
+    const { results } = await connection.request(deleteGroupsApi, { groupsNames: [group] });
+    const code = results[0]?.errorCode ?? -1;
+    if (code === ERROR.NON_EMPTY_GROUP) {
+      throw new LograftError('INVALID_REQUEST', `group ${group} has members: end them first`);
+    }
+    if (code !== ERROR.GROUP_ID_NOT_FOUND) throwIfError(code, `group ${group}`);
+  });
+}
+
 async function groupsOf(client: KafkaClient, nodeId: number) {
   try {
     const connection = await client.toNode(nodeId);
@@ -83,6 +109,13 @@ async function groupsOf(client: KafkaClient, nodeId: number) {
     if ((error as Error).name === 'ConnectionError') return [];
     throw error;
   }
+}
+
+async function mustFind(client: KafkaClient, group: string) {
+  const found = await askCoordinator(client, group);
+  const isUnknown = found.described.groupState === 'Dead' && found.offsets.length === 0;
+  if (isUnknown) throw new LograftError('NOT_FOUND', `there is no group ${group}`);
+  return found;
 }
 
 async function askCoordinator(client: KafkaClient, group: string) {

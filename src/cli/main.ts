@@ -138,13 +138,20 @@ function defineTopics(): void {
       (await import('./topic.js')).deleteCommand(output, name as string, options),
     ),
   );
-  const group = program.command('group').description('list and describe consumer groups');
+  const group = program.command('group').description('list, describe, delete consumer groups');
   kafka(group.command('list').description('all groups')).action(
     action(async (output, options) => (await import('./group.js')).listGroups(output, options)),
   );
   kafka(group.command('describe <group>').description('members, offsets and lag')).action(
     action(async (output, options, [name]) =>
       (await import('./group.js')).describeGroup(output, name as string, options),
+    ),
+  );
+  kafka(
+    group.command('delete <group>').description('delete an empty group and its offsets'),
+  ).action(
+    action(async (output, options, [name]) =>
+      (await import('./group.js')).deleteGroup(output, name as string, options),
     ),
   );
 }

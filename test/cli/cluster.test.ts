@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Child } from '../support/child.js';
 import { LOGRAFT, lograft, TestCluster, type TopicStatus } from '../support/cluster.js';
 import { isAlive } from '../support/command.js';
 import { freeBasePort } from '../support/ports.js';
@@ -154,6 +155,27 @@ test('a group reads on from where it was, and its lag reaches zero', async () =>
   );
   const internal = await cluster.json<{ topics: TopicStatus[] }>(['status', '--internal']);
   assert.ok(internal.topics.some((topic) => topic.name === '__consumer_offsets'));
+});
+
+test('a group is deleted when it has no members, with its positions', async () => {
+  const consume = [LOGRAFT, 'consume', 'grouped', '-g', 'readers', '--data', cluster.dataDir];
+  const member = new Child(process.execPath, consume);
+  const remove = ['group', 'delete', 'readers', '--format', 'json'];
+  const members = async () => {
+    const describe = ['group', 'describe', 'readers'];
+    return (await cluster.json<{ members: object[] }>(describe)).members.length;
+  };
+  await waitFor('the member', async () => (await members()) === 1);
+  const refused = await cluster.run(remove);
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, /INVALID_REQUEST.*group readers has members/);
+  await member.kill('SIGTERM');
+  await waitFor('nobody to be a member', async () => (await members()) === 0);
+  assert.equal(JSON.parse((await cluster.mustRun(remove)).stdout), { group: 'readers' });
+  assert.equal(await cluster.json(['group', 'list']), []);
+  const again = await cluster.run(remove);
+  assert.is(again.status, 1);
+  assert.match(again.stderr, /NOT_FOUND.*there is no group readers/);
 });
 
 test('a leader is killed, records flow on, and it comes back', async () => {
