@@ -8,6 +8,8 @@ import { FakeBroker, type FakeOptions, type Misbehaviour, TOPIC } from './fake-b
 import { type Result, generate } from './generator-process.js';
 
 const WINDOW = { warmupMs: 30, measureMs: 60 };
+/** Long enough that a machine that runs other tests reads something in it. */
+const LONG_WINDOW = { warmupMs: 30, measureMs: 500 };
 
 async function withBroker(
   options: FakeOptions,
@@ -32,7 +34,8 @@ function produceJob(broker: FakeBroker, partitions: number, batchesMax: number |
 
 function consumeJob(broker: FakeBroker, fetchBytes: number) {
   const lanes = [{ partition: 0, address: broker.address, endOffset: broker.endOffset(0) }];
-  return { kind: 'consume', topic: TOPIC, lanes, recordBytes: 50, fetchBytes, window: WINDOW };
+  const load = { recordBytes: 50, fetchBytes, window: LONG_WINDOW };
+  return { kind: 'consume', topic: TOPIC, lanes, ...load };
 }
 
 async function mustGenerate(job: object, onOpen?: () => void): Promise<Result> {
