@@ -2,15 +2,17 @@
  * Watches one open log: every entry that it takes, finds at start or loses goes to the checker as a
  * link of the hash chain over its prefix. Also reads whole logs, as a follower would be sent them.
  */
-import { positionAfterMark } from '#src/base/mark.js';
+import { type Mark, positionAfterMark } from '#src/base/mark.js';
 import {
   comparePositions,
+  type EpochEntry,
   isSamePosition,
   maxPosition,
   minPosition,
   ORIGIN,
   type Position,
 } from '#src/base/position.js';
+import type { LeaderEpoch } from '#src/base/units.js';
 import { PartitionLog } from '#src/log/partition-log.js';
 import { readBatchHeader } from '#src/records/batch.js';
 import type { MemoryDisk } from '../log/memory-disk.js';
@@ -47,9 +49,7 @@ export class LogWatch {
     const isClean = log.findings.some(({ kind }) => kind === 'clean-stop');
     if (isClean && before !== null && isSameLog(before, log)) this.#links = before.#links;
     else this.#read(disk);
-    this.#watchAppends();
-    this.#watchCuts();
-    this.#watchCache();
+    watch(log, this);
   }
 
   get links(): readonly Link[] {
@@ -70,64 +70,43 @@ export class LogWatch {
     return this.#log.isBehind ? maxPosition(this.#cachedEnd, this.durableEnd) : this.#log.logEnd;
   }
 
-  /** Whoever asks whether the log is behind may act on it at once. */
-  #watchCache(): void {
-    const log = this.#log;
-    const get = (): boolean => {
-      const isBehind = Reflect.get(PartitionLog.prototype, 'isBehind', log) as boolean;
-      if (!isBehind) this.#cachedEnd = log.logEnd;
-      return isBehind;
-    };
-    Object.defineProperty(log, 'isBehind', { get });
-  }
-
   #read(disk: MemoryDisk): void {
     for (const entry of readLog(disk, this.#log)) {
       this.#addLink(entry.end, entry.epoch, entry.batch, entry.logStartOffset);
     }
   }
 
-  #watchAppends(): void {
-    const log = this.#log;
-    const append = log.appendBatch.bind(log);
-    const appendMark = log.appendMark.bind(log);
-    log.appendBatch = (bytes, start, length, header) => {
-      append(bytes, start, length, header);
-      this.#addLink(log.logEnd, header.leaderEpoch, factsOf(bytes, start), -1);
-    };
-    log.appendMark = (mark) => {
-      appendMark(mark);
-      this.#addLink(positionAfterMark(mark), mark.epoch, null, mark.logStartOffset ?? -1);
-    };
+  onBatch(bytes: Uint8Array, start: number, leaderEpoch: LeaderEpoch): void {
+    this.#addLink(this.#log.logEnd, leaderEpoch, factsOf(bytes, start), -1);
   }
 
-  #watchCuts(): void {
-    const log = this.#log;
-    const truncateTo = log.truncateTo.bind(log);
-    const resetTo = log.resetTo.bind(log);
-    log.truncateTo = (position) => {
-      truncateTo(position);
-      this.#world.branch('truncated');
-      this.#durableEnd = minPosition(this.#durableEnd, position);
-      this.#cachedEnd = minPosition(this.#cachedEnd, position);
-      const links = this.#links;
-      while (links.length > 0 && comparePositions((links.at(-1) as Link).end, position) > 0) {
-        links.pop();
-      }
-    };
-    log.resetTo = (position, epochs) => {
-      try {
-        resetTo(position, epochs);
-      } finally {
-        if (isSamePosition(log.logEnd, position)) {
-          this.#world.branch('reset');
-          this.#durableEnd = position;
-          this.#cachedEnd = position;
-          this.#links = [];
-          this.#base = this.#checker.chainAt(epochs.at(-1)?.epoch ?? -1, position);
-        }
-      }
-    };
+  onMark(mark: Mark): void {
+    this.#addLink(positionAfterMark(mark), mark.epoch, null, mark.logStartOffset ?? -1);
+  }
+
+  onTruncated(position: Position): void {
+    this.#world.branch('truncated');
+    this.#durableEnd = minPosition(this.#durableEnd, position);
+    this.#cachedEnd = minPosition(this.#cachedEnd, position);
+    const links = this.#links;
+    while (links.length > 0 && comparePositions((links.at(-1) as Link).end, position) > 0) {
+      links.pop();
+    }
+  }
+
+  /** Also when it has failed: how far it came is what counts. */
+  onReset(position: Position, epochs: readonly EpochEntry[]): void {
+    if (!isSamePosition(this.#log.logEnd, position)) return;
+    this.#world.branch('reset');
+    this.#durableEnd = position;
+    this.#cachedEnd = position;
+    this.#links = [];
+    this.#base = this.#checker.chainAt(epochs.at(-1)?.epoch ?? -1, position);
+  }
+
+  /** Whoever asks whether the log is behind may act on it at once. */
+  onAllCached(): void {
+    this.#cachedEnd = this.#log.logEnd;
   }
 
   #addLink(end: Position, epoch: number, batch: BatchFacts | null, logStartOffset: number): void {
@@ -139,6 +118,46 @@ export class LogWatch {
     this.#world.mix(chain);
     this.#checker.onEntry(this.#nodeId, link);
   }
+}
+
+const WATCH = Symbol('watch');
+type WatchedLog = PartitionLog & { [WATCH]: LogWatch };
+const real = PartitionLog.prototype;
+
+/**
+ * What a watched log does instead. One prototype for all of them, so that they have one shape.
+ */
+const watched: Partial<PartitionLog> & ThisType<WatchedLog> = {
+  get isBehind(): boolean {
+    const isBehind = Reflect.get(real, 'isBehind', this) as boolean;
+    if (!isBehind) this[WATCH].onAllCached();
+    return isBehind;
+  },
+  appendBatch(bytes, start, length, header) {
+    real.appendBatch.call(this, bytes, start, length, header);
+    this[WATCH].onBatch(bytes, start, header.leaderEpoch);
+  },
+  appendMark(mark) {
+    real.appendMark.call(this, mark);
+    this[WATCH].onMark(mark);
+  },
+  truncateTo(position) {
+    real.truncateTo.call(this, position);
+    this[WATCH].onTruncated(position);
+  },
+  resetTo(position, epochs) {
+    try {
+      real.resetTo.call(this, position, epochs);
+    } finally {
+      this[WATCH].onReset(position, epochs);
+    }
+  },
+};
+Object.setPrototypeOf(watched, real);
+
+function watch(log: PartitionLog, by: LogWatch): void {
+  Object.setPrototypeOf(log, watched);
+  (log as WatchedLog)[WATCH] = by;
 }
 
 function isSameLog(before: LogWatch, log: PartitionLog): boolean {
