@@ -9,13 +9,7 @@
  * Invariant: epochs and starts both rise strictly.
  */
 import { assert } from '../base/assert.js';
-import {
-  comparePositions,
-  type EpochEntry,
-  formatPosition,
-  minPosition,
-  type Position,
-} from '../base/position.js';
+import { comparePositions, type EpochEntry, minPosition, type Position } from '../base/position.js';
 import type { LeaderEpoch } from '../base/units.js';
 import { EPOCH_NONE } from './messages.js';
 
@@ -106,7 +100,7 @@ export class EpochHistory {
 function assertRises(before: EpochEntry, after: EpochEntry): void {
   assert(after.epoch > before.epoch, 'epochs rise', { before: before.epoch, after: after.epoch });
   assert(comparePositions(before.start, after.start) < 0, 'epoch starts rise', {
-    before: formatPosition(before.start),
-    after: formatPosition(after.start),
+    before: before.start,
+    after: after.start,
   });
 }

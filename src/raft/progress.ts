@@ -12,7 +12,6 @@ import { assert } from '../base/assert.js';
 import type { VoterId } from '../base/group.js';
 import {
   comparePositions,
-  formatPosition,
   maxPosition,
   minPosition,
   ORIGIN,
@@ -219,8 +218,8 @@ export class Progress {
 
   #becomeReplicate(next: Position): void {
     assert(comparePositions(this.match, next) <= 0, 'match <= next', {
-      match: formatPosition(this.match),
-      next: formatPosition(next),
+      match: this.match,
+      next,
     });
     this.state = 'replicate';
     this.next = next;

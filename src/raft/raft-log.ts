@@ -287,12 +287,12 @@ export class RaftLog {
   /** The driver moved the log's start (a committed decision). */
   setStart(start: Position): void {
     assert(comparePositions(start, this.#start) >= 0, 'a log start never goes back', {
-      from: formatPosition(this.#start),
-      to: formatPosition(start),
+      from: this.#start,
+      to: start,
     });
     assert(comparePositions(start, this.#commit) <= 0, 'a log start is committed', {
-      start: formatPosition(start),
-      commit: formatPosition(this.#commit),
+      start,
+      commit: this.#commit,
     });
     this.#start = start;
   }
@@ -301,8 +301,8 @@ export class RaftLog {
   commitTo(position: Position): boolean {
     if (comparePositions(position, this.#commit) <= 0) return false;
     assert(comparePositions(position, this.#end) <= 0, 'commit <= end', {
-      commit: formatPosition(position),
-      end: formatPosition(this.#end),
+      commit: position,
+      end: this.#end,
     });
     this.#commit = position;
     this.#matched = maxPosition(this.#matched, position);
@@ -330,8 +330,8 @@ export class RaftLog {
   takeCommit(): Position | null {
     if (isSamePosition(this.#told, this.#commit)) return null;
     assert(comparePositions(this.#told, this.#commit) < 0, 'commit never goes back', {
-      from: formatPosition(this.#told),
-      to: formatPosition(this.#commit),
+      from: this.#told,
+      to: this.#commit,
     });
     this.#told = this.#commit;
     return this.#commit;
