@@ -13,12 +13,13 @@ import type { Disk } from './disk.js';
 const OFFSET_ENTRY_BYTES = 8;
 const TIME_ENTRY_BYTES = 12;
 const FIRST_ENTRIES = 32;
+const NO_BYTES = Buffer.alloc(0);
 
 /** Entries as bytes; what both kinds of index share. */
 class EntryFile {
   readonly path: string;
   readonly entryBytes: number;
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NO_BYTES;
   count = 0;
   /** Entries at the front of the file that are as they are here. */
   #written = 0;
@@ -35,7 +36,7 @@ class EntryFile {
     const at = this.count * this.entryBytes;
     if (at + this.entryBytes > this.bytes.length) {
       const entries = Math.max(FIRST_ENTRIES, this.count * 2);
-      const grown = Buffer.alloc(entries * this.entryBytes);
+      const grown = Buffer.allocUnsafe(entries * this.entryBytes).fill(0);
       this.bytes.copy(grown, 0, 0, at);
       this.bytes = grown;
     }

@@ -59,6 +59,7 @@ export type ClosedTail = { readonly logEndOffset: Offset };
 const MAGIC = 'lograft-replica-state';
 const VERSION = 1;
 const COPY_BYTES = 4096;
+const LINE_FEED = 10;
 /** Magic, version, checksum and length of the JSON, which is never empty. */
 const HEADER_LINE = new RegExp(`^${MAGIC} (\\d+) ([0-9a-f]{8}) ([1-9]\\d{0,9})$`);
 
@@ -155,7 +156,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
     Buffer.from('\n'),
   ]);
   const size = Math.ceil(copy.length / COPY_BYTES) * COPY_BYTES;
-  const bytes = Buffer.alloc(size * 2, '\n');
+  const bytes = Buffer.allocUnsafe(size * 2).fill(LINE_FEED);
   copy.copy(bytes, 0);
   copy.copy(bytes, size);
   return bytes;

@@ -78,7 +78,8 @@ export function encodeFrame(frame: WalFrame): Buffer {
   const text = Buffer.from(textOf(frame));
   const length = FRAME_HEADER_BYTES + text.length + body.length * 8;
   assert(length <= FRAME_BYTES_MAX, 'a frame of the write-ahead log has a bound', { length });
-  const bytes = Buffer.alloc(alignFrame(length));
+  // Frames are small and many: they come out of the shared slab.
+  const bytes = Buffer.allocUnsafe(alignFrame(length)).fill(0);
   writeUint32(bytes, length, 4);
   bytes[20] = kind;
   bytes[21] = FRAME_VERSION;
