@@ -13,12 +13,15 @@ import {
   type FileOp,
   type Keep,
   type Node,
+  applyNames,
   applyOp,
+  copyOf,
   crashDirectory,
   dropOps,
   newDirectory,
   newFile,
 } from './memory-node.js';
+import { errnoError, nameOf, PathNames } from './memory-paths.js';
 
 export type { Keep };
 
@@ -68,6 +71,7 @@ export class MemoryDisk implements ThreadedDisk {
   readonly #due: (() => void)[] = [];
   #root: DirectoryNode = newDirectory();
   #open = new Map<number, { node: Node; path: string }>();
+  readonly #paths = new PathNames();
   #nextFd = 3;
   #usedBytes = 0;
   #isDead = false;
@@ -166,7 +170,7 @@ export class MemoryDisk implements ThreadedDisk {
     let taken = grows <= free ? length : Math.max(0, length - (grows - free));
     const isKilled = this.killInWrite !== null && this.writesUntilKill-- <= 0;
     if (isKilled) taken = (this.killInWrite as Prng).int(0, taken);
-    this.#write(node, position, Buffer.from(bytes.subarray(start, start + taken)));
+    this.#write(node, position, copyOf(bytes, start, taken));
     this.#isDead = isKilled;
     if (isKilled) throw errnoError('EKILLED', file.path);
     if (taken === length) return;
@@ -339,7 +343,7 @@ export class MemoryDisk implements ThreadedDisk {
     if (node.kind === 'directory') {
       const isForgotten = this.mistake === 'rename-without-directory-sync';
       if (isForgotten && node.ops.at(-1)?.kind === 'rename') return null;
-      node.durable = new Map(node.entries);
+      applyNames(node.durable, node.ops);
       node.ops = [];
       return null;
     }
@@ -349,8 +353,7 @@ export class MemoryDisk implements ThreadedDisk {
 
   #find(path: string): Node | null {
     let node: Node = this.#root;
-    for (const name of path.split('/')) {
-      if (name === '' || name === '.') continue;
+    for (const name of this.#paths.namesOf(path)) {
       const next: Node | undefined = node.kind === 'directory' ? node.entries.get(name) : undefined;
       if (next === undefined) return null;
       node = next;
@@ -387,14 +390,4 @@ export class MemoryDisk implements ThreadedDisk {
     if (node.kind !== 'file') throw errnoError('EISDIR', file.path);
     return node;
   }
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-function errnoError(code: string, path: string): NodeJS.ErrnoException {
-  const error: NodeJS.ErrnoException = new Error(`${code}: ${path}`);
-  error.code = code;
-  return error;
 }

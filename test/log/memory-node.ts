@@ -47,14 +47,7 @@ const IMAGE_BYTES_MIN = 256;
 /** Loses power below a directory; returns the bytes of the files that are left. */
 export function crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng): number {
   const entries = directory.durable;
-  for (const op of chooseOps(directory.ops, keep, prng)) {
-    if (op.kind === 'link') entries.set(op.name, op.node);
-    else if (op.kind === 'unlink') entries.delete(op.name);
-    else {
-      entries.delete(op.from);
-      entries.set(op.to, op.node);
-    }
-  }
+  applyNames(entries, chooseOps(directory.ops, keep, prng));
   directory.entries = new Map(entries);
   directory.durable = entries;
   directory.ops = [];
@@ -64,6 +57,18 @@ export function crashDirectory(directory: DirectoryNode, keep: Keep, prng: Prng)
     else bytes += crashFile(node, keep, prng);
   }
   return bytes;
+}
+
+/** What operations on a directory do to its names, in the order in which they were asked for. */
+export function applyNames(entries: Map<string, Node>, ops: readonly DirectoryOp[]): void {
+  for (const op of ops) {
+    if (op.kind === 'link') entries.set(op.name, op.node);
+    else if (op.kind === 'unlink') entries.delete(op.name);
+    else {
+      entries.delete(op.from);
+      entries.set(op.to, op.node);
+    }
+  }
 }
 
 function crashFile(node: FileNode, keep: Keep, prng: Prng): number {
@@ -94,10 +99,22 @@ export function dropOps(node: FileNode, upTo: number, each: (op: FileOp) => void
   node.firstOp += count;
 }
 
+export function copyOf(bytes: Uint8Array, start: number, length: number): Buffer {
+  const isWhole = start === 0 && length === bytes.length;
+  const copy = Buffer.allocUnsafe(length);
+  copy.set(isWhole ? bytes : bytes.subarray(start, start + length));
+  return copy;
+}
+
+/** Small ones come out of the shared slab, not each out of memory of its own. */
+function zeros(length: number): Buffer {
+  return Buffer.allocUnsafe(length).fill(0);
+}
+
 export function applyOp(image: Image, op: FileOp): void {
   const end = op.kind === 'truncate' ? op.length : op.position + op.bytes.length;
   if (end > image.bytes.length) {
-    const grown = Buffer.alloc(Math.max(end, image.bytes.length * 2, IMAGE_BYTES_MIN));
+    const grown = zeros(Math.max(end, image.bytes.length * 2, IMAGE_BYTES_MIN));
     image.bytes.copy(grown, 0, 0, image.size);
     image.bytes = grown;
   }
