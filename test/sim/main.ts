@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addToLedger } from '../support/ledger.js';
 import { runCampaign, type Totals } from './campaign.js';
+import { tuneEngine } from './engine.js';
 import { mutantOf, type SimMutant } from './mutant.js';
 import { ALL_PROFILES, type AnyPlan, type AnyProfile, planOf, run } from './scenario.js';
 import { type Shrunk, shrink } from './shrink.js';
@@ -36,6 +37,7 @@ const profile = profileOf(values.profile);
 const isJson = values.format === 'json';
 const startedMs = performance.now();
 
+tuneEngine();
 if (values.plan === undefined) runSeeds();
 else runPlan(JSON.parse(readFileSync(values.plan, 'utf8')) as AnyPlan);
 

@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { addToLedger } from '../../support/ledger.js';
+import { tuneEngine } from '../engine.js';
 import { mutantOf, SIM_MUTANTS } from '../mutant.js';
 import { type Kill, killMutant } from './hunt.js';
 
@@ -26,6 +27,7 @@ const firstSeed = Number(values.seed);
 const seedsMax = Number(values.seeds);
 const results: { name: string; kill: Kill | null }[] = [];
 
+tuneEngine();
 for (const mutant of mutants) {
   const endMs = performance.now() + Number(values.seconds) * 1000;
   process.stderr.write(`${mutant.name} …\n`);
