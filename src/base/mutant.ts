@@ -32,6 +32,7 @@ export const PARTITION_MUTANTS = [
   'duplicate-before-commit',
   'retention-above-watermark',
   'latest-before-first-commit',
+  'ack-outlives-leadership',
 ] as const;
 
 /** In the group coordinator. */

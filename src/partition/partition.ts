@@ -29,6 +29,7 @@ import {
   type ProduceOutcome,
   produceFailure,
 } from './access.js';
+import { AckWaiters } from './ack-waiters.js';
 import {
   type AppendRules,
   checkIncoming,
@@ -81,10 +82,7 @@ export class Partition implements PartitionAccess {
   readonly #meter: PartitionMeter;
   readonly #isDiskFull: () => boolean;
   readonly #mutant: Mutant | undefined;
-  /** acks=all: wait for the high watermark. */
-  readonly #committed = new Waiters();
-  /** acks=1: wait for the leader's own disk. */
-  readonly #synced = new Waiters();
+  readonly #acks: AckWaiters;
   readonly #polls = new Waiters();
   readonly #reads: PartitionReads;
   #rules: AppendRules;
@@ -108,6 +106,7 @@ export class Partition implements PartitionAccess {
     this.#isDiskFull = options.isDiskFull;
     this.#mutant = options.mutant;
     const { log, replica, mutant } = options;
+    this.#acks = new AckWaiters(replica, mutant);
     this.#reads = new PartitionReads({
       log,
       replica,
@@ -178,7 +177,7 @@ export class Partition implements PartitionAccess {
     if (this.isInternal && options.isInternal !== true) {
       return produceFailure('INVALID_RECORD', `${this.topic} is written by the broker only`);
     }
-    if (this.#committed.size + this.#synced.size >= PARTITION_PRODUCES_MAX) {
+    if (this.#acks.size >= PARTITION_PRODUCES_MAX) {
       return produceFailure(
         'NOT_ENOUGH_REPLICAS',
         `${PARTITION_PRODUCES_MAX} produces wait already`,
@@ -237,8 +236,8 @@ export class Partition implements PartitionAccess {
       succeed();
       return;
     }
-    const waiters = options.acks === 1 ? this.#synced : this.#committed;
-    waiters.add(lastOffset + 1, this.#clock.monotonicMs() + options.timeoutMs, (how) => {
+    const deadlineMs = this.#clock.monotonicMs() + options.timeoutMs;
+    this.#acks.add({ acks: options.acks, target: lastOffset + 1, deadlineMs }, (how) => {
       if (how === 'reached') succeed();
       else done(produceFailure(how === 'timed-out' ? 'TIMED_OUT' : 'LEADER_LOST', null));
     });
@@ -293,13 +292,13 @@ export class Partition implements PartitionAccess {
   committed(highWatermark: Offset): void {
     this.#meter.committed(highWatermark);
     this.producers.committed(highWatermark);
-    this.#committed.advance(highWatermark);
+    this.#acks.committed(highWatermark);
     this.#polls.advance(highWatermark);
   }
 
   /** The leader's own disk came further. */
   synced(): void {
-    this.#synced.advance(this.replica.localSyncedOffset);
+    this.#acks.synced(this.replica.localSyncedOffset);
   }
 
   /** A batch is in the local log, on leader and follower alike. */
@@ -347,8 +346,7 @@ export class Partition implements PartitionAccess {
   roleChanged(): void {
     if (this.replica.role !== 'leader') {
       this.#meter.lost();
-      this.#committed.fail();
-      this.#synced.fail();
+      this.#acks.fail();
     }
     this.#polls.fail();
   }
@@ -356,8 +354,7 @@ export class Partition implements PartitionAccess {
   /** Storage or an invariant failed: this partition stops, the shard serves on. */
   failed(message: string): void {
     this.#failure ??= message;
-    this.#committed.fail();
-    this.#synced.fail();
+    this.#acks.fail();
     this.#polls.fail();
   }
 
@@ -366,8 +363,7 @@ export class Partition implements PartitionAccess {
   }
 
   expire(nowMs: MonotonicMs): void {
-    this.#committed.expire(nowMs);
-    this.#synced.expire(nowMs);
+    this.#acks.expire(nowMs);
     this.#polls.expire(nowMs);
     if (this.#logStartDue !== null && this.#failure === null) this.#moveLogStartOrFail();
   }
@@ -386,7 +382,7 @@ export class Partition implements PartitionAccess {
       highWatermark: replica.highWatermark,
       logEndOffset: this.log.logEnd.offset,
       logBytes: this.log.sizeBytes,
-      openProduces: this.#committed.size + this.#synced.size,
+      openProduces: this.#acks.size,
       openPolls: this.#polls.size,
       failure: this.#failure,
     };

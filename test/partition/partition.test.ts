@@ -142,6 +142,26 @@ test('who waits when leadership goes is told so', () => {
   assert.equal(outcomes.map(errors), [['LEADER_LOST'], ['LEADER_LOST']]);
 });
 
+test('K1: what another leader commits at their offsets is no ack for those who wait', () => {
+  const deposed = bench();
+  const outcomes = [produce(deposed), produce(deposed, { acks: 1 })];
+  // One message says that there is another leader, and what it has committed.
+  deposed.played.role = 'follower';
+  deposed.played.leaderEpoch = 4;
+  deposed.played.localSyncedOffset = 2;
+  commit(deposed, 2);
+  deposed.partition.synced();
+  assert.equal(outcomes.map(errors), [['LEADER_LOST'], ['LEADER_LOST']]);
+
+  const again = bench();
+  const before = produce(again);
+  // Deposed and elected again before anybody was told: the batch may have been cut meanwhile.
+  again.played.leaderEpoch = 5;
+  const after = produce(again);
+  commit(again, 2);
+  assert.equal([before, after].map(errors), [['LEADER_LOST'], [null]]);
+});
+
 test('P2: a duplicate is confirmed when the original is committed', () => {
   const own = bench();
   const shape = { producerId: 5, sequence: 0 };
