@@ -38,6 +38,7 @@ export const FAULTS: readonly string[] = [
 /** Ways through the code. */
 export const BRANCHES: readonly string[] = [
   'turn-shared',
+  'several-in-a-frame',
   // Raft
   'pre-vote',
   'campaign',

@@ -6,7 +6,7 @@
  */
 import { Packr } from 'msgpackr';
 import type { GroupKey, VoterId } from '#src/base/group.js';
-import type { Prng } from '#src/base/prng.js';
+import { Prng } from '#src/base/prng.js';
 import type { RaftMessage } from '#src/raft/messages.js';
 import { decodeMessage, encodeMessage } from '#src/replication/raft-wire.js';
 import { Violation, type World } from './world.js';
@@ -18,7 +18,17 @@ export type NetworkKnobs = {
   /** Datagrams only. */
   readonly loss: number;
   readonly repeat: number;
+  /** Links only: what a node says to another one in a turn arrives as one, as a frame does. */
+  readonly isFramed: boolean;
 };
+
+export type Delivery = {
+  readonly group: GroupKey;
+  readonly message: RaftMessage;
+  readonly payload: Buffer;
+};
+
+type Frame = { readonly sentMs: number; readonly generation: number; readonly list: Delivery[] };
 
 /** One end of the network. */
 export type Station = {
@@ -28,7 +38,8 @@ export type Station = {
   /** New with every start: what was sent to an older life is lost. */
   readonly life: number;
   readonly isUp: boolean;
-  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void;
+  /** All of them in one turn. */
+  onMessages(list: readonly Delivery[]): void;
   /** A message of the control plane, packed. */
   onControl?(from: number, bytes: Buffer): void;
   onLink(nodeId: number, isUp: boolean): void;
@@ -42,6 +53,11 @@ const RECONNECT_MS = 120;
 const PACKED_EVERY = 64;
 const NODES = 16;
 
+/** Drawn apart: the rest of a plan stays what it was before there were frames. */
+export function isFramed(seed: number): boolean {
+  return new Prng(seed ^ 0xf4a3).chance(0.5);
+}
+
 export class Network {
   readonly #world: World;
   readonly #random: Prng;
@@ -51,6 +67,8 @@ export class Network {
   readonly #cuts = new Set<number>();
   /** Standing connections. */
   readonly #links = new Map<number, Link>();
+  /** The newest frame of each direction. */
+  readonly #frames = new Map<number, Frame>();
   #generation = 0;
   #slowdown = 1;
   #isCalm = false;
@@ -115,13 +133,9 @@ export class Network {
       return false;
     }
     const received = this.#throughWire(message);
-    const give = (to: Station): void => to.onMessage(group, received, payload);
-    if (this.#knobs.kind === 'links') {
-      const link = this.#links.get(linkOf(from, to));
-      if (link === undefined) return false;
-      this.#deliverAt(this.#inOrder(link, from < to), from, to, give, link.generation);
-      return true;
-    }
+    const delivery = { group, message: received, payload };
+    if (this.#knobs.kind === 'links') return this.#sendByLink(from, to, delivery);
+    const give = (to: Station): void => to.onMessages([delivery]);
     if (!this.#isCalm && this.#random.chance(this.#knobs.loss)) {
       this.#world.count('loss');
       return true;
@@ -132,6 +146,25 @@ export class Network {
       this.#world.count('repeat');
       this.#deliverAt(nowMs + this.#delay() * 4, from, to, give, -1);
     }
+    return true;
+  }
+
+  #sendByLink(from: number, to: number, delivery: Delivery): boolean {
+    const link = this.#links.get(linkOf(from, to));
+    if (link === undefined) return false;
+    const { nowMs } = this.#world;
+    const { generation } = link;
+    const direction = from * NODES + to;
+    const open = this.#knobs.isFramed ? this.#frames.get(direction) : undefined;
+    // A turn sends at its end, so at one time.
+    if (open?.sentMs === nowMs && open.generation === generation) {
+      open.list.push(delivery);
+      return true;
+    }
+    const list = [delivery];
+    this.#frames.set(direction, { sentMs: nowMs, generation, list });
+    const give = (station: Station): void => station.onMessages(list);
+    this.#deliverAt(this.#inOrder(link, from < to), from, to, give, generation);
     return true;
   }
 

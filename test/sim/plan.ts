@@ -10,7 +10,7 @@ import {
   makeCoordinator,
   makeMemberOperations,
 } from './groups/group-plan.js';
-import type { NetworkKnobs } from './network.js';
+import { isFramed, type NetworkKnobs } from './network.js';
 import { TURN_MS } from './node-turns.js';
 import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
@@ -33,6 +33,11 @@ export type LogKnobs = {
   readonly scrubIntervalMs: number;
 };
 
+const REQUEST_MS = [400, 3_000];
+const TIMEOUT_MS = [150, 1_000, 10_000];
+
+type Patience = Pick<ClientKnobs, 'requestMs' | 'timeoutMs'>;
+
 export type ClientKnobs = {
   readonly producers: number;
   readonly inFlightMax: number;
@@ -46,6 +51,8 @@ export type ClientKnobs = {
   readonly retryMs: number;
   /** Each failure doubles the pause up to this much. */
   readonly retryMsMax: number;
+  /** Each producer's own, so that one waits where others have gone on; null: all have the same. */
+  readonly patience: readonly Patience[] | null;
 };
 
 export type Plan = {
@@ -92,8 +99,11 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     groups,
     raft: makeKnobs(random, profile),
     log,
-    network: makeNetwork(random, profile),
-    clients: makeClients(random, profile, producers),
+    network: { ...makeNetwork(random, profile), isFramed: isFramed(seed) },
+    clients: {
+      ...makeClients(random, profile, producers),
+      patience: makePatience(new Prng(seed ^ 0xc11e), producers),
+    },
     coordinator,
     syncMsMin: 0.1,
     syncMsMax: random.pick([1, 5, 30, 120]),
@@ -162,7 +172,7 @@ function makeLog(random: Prng, profile: Profile): LogKnobs {
   };
 }
 
-function makeNetwork(random: Prng, profile: Profile): NetworkKnobs {
+function makeNetwork(random: Prng, profile: Profile): Omit<NetworkKnobs, 'isFramed'> {
   const isLossy = random.chance(0.5);
   const isQuiet = profile === 'sparse';
   return {
@@ -174,14 +184,26 @@ function makeNetwork(random: Prng, profile: Profile): NetworkKnobs {
   };
 }
 
-function makeClients(random: Prng, profile: Profile, producers: number): ClientKnobs {
+function makePatience(random: Prng, producers: number): Patience[] | null {
+  if (random.chance(0.5)) return null;
+  return Array.from({ length: producers }, () => ({
+    requestMs: random.pick(REQUEST_MS),
+    timeoutMs: random.pick(TIMEOUT_MS),
+  }));
+}
+
+function makeClients(
+  random: Prng,
+  profile: Profile,
+  producers: number,
+): Omit<ClientKnobs, 'patience'> {
   const knobs = {
     producers,
     inFlightMax: random.pick([1, 5, 5]),
     delayMsMax: random.pick([0.5, 5, 60]),
     answerLoss: random.pick([0, 0.02, 0.2]),
-    requestMs: random.pick([400, 3_000]),
-    timeoutMs: random.pick([150, 1_000, 10_000]),
+    requestMs: random.pick(REQUEST_MS),
+    timeoutMs: random.pick(TIMEOUT_MS),
     retryMs: random.pick([20, 50, 150]),
   };
   // Where an outage lasts for minutes they wait longer and longer, as Kafka's clients do.

@@ -20,7 +20,7 @@ import { type Coordination, NodeGroups } from './groups/node-groups.js';
 import type { History } from './history.js';
 import { Majority } from './majority.js';
 import type { SimMutant } from './mutant.js';
-import type { Network, Station } from './network.js';
+import type { Delivery, Network, Station } from './network.js';
 import { NodeClock } from './node-clock.js';
 import {
   type Answer,
@@ -280,15 +280,21 @@ export class SimNode implements Station {
     this.#clock.setRate(rate);
   }
 
-  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void {
+  onMessages(list: readonly Delivery[]): void {
+    if (list.length > 1) this.#o.world.branch('several-in-a-frame');
     this.turn(() => {
-      this.#majority.heard(message.from.nodeId);
-      const watch = this.watches[group.partition] as ReplicaWatch;
-      const before = watch.term;
-      this.#shard?.receive(group, message, payload, 0);
-      const isUnchanged = message.type !== 'pre-vote' || watch.term === before;
-      if (!isUnchanged) throw new Violation('R14', `a pre-vote changes the term of ${this.nodeId}`);
+      // The first ones may be too much for it.
+      for (const each of list) if (this.isUp) this.#receive(each);
     });
+  }
+
+  #receive({ group, message, payload }: Delivery): void {
+    this.#majority.heard(message.from.nodeId);
+    const watch = this.watches[group.partition] as ReplicaWatch;
+    const before = watch.term;
+    this.#shard?.receive(group, message, payload, 0);
+    const isUnchanged = message.type !== 'pre-vote' || watch.term === before;
+    if (!isUnchanged) throw new Violation('R14', `a pre-vote changes the term of ${this.nodeId}`);
   }
 
   onLink(nodeId: number, isUp: boolean): void {

@@ -16,7 +16,7 @@ const SEEDS = 100;
 /** Found something once, in the code or in a checker. */
 const OLD_FRIENDS = [
   25, 32, 69, 267, 333, 359, 808, 854, 1490, 1493, 1506, 2606, 2836, 5068, 30079, 90017, 100043,
-  201210, 50005638, 50100435, 50600416, 1151, 500008, 500778, 30000158, 10400206,
+  201210, 50005638, 50100435, 50600416, 1151, 500008, 500778, 30000158, 10400206, 803,
 ];
 /** Reach what is rare: two coordinators at once, a commit of a member that was given up. */
 const RARE = [5106, 5116, 5127, 5129];
@@ -43,6 +43,10 @@ test('a leader whose damaged bytes nobody takes makes way for another', () => {
 
 test('what is committed in a turn that is still open is read back when it has been judged', () => {
   assert.is(simulate(makePlan(4337, 'sparse')).violation, null);
+});
+
+test('a deposed leader does not take what another one has committed for its own', () => {
+  assert.is(simulate(makePlan(81000722, 'sparse')).violation, null);
 });
 
 for (const name of ['duplicate-before-commit', 'generation-not-persisted']) {

@@ -100,10 +100,11 @@ class Simulation {
 
   #makeProducers(group: SimGroup, sent: Batches, random: Prng): SimProducer[] {
     const { world } = this;
-    const { clients: knobs } = this.#plan;
+    const { clients } = this.#plan;
     const find = (): SimNode => this.#findLeader(group.index);
-    return Array.from({ length: knobs.producers }, (_, i) => {
+    return Array.from({ length: clients.producers }, (_, i) => {
       const producerId = 1_000 + group.index * 100 + i;
+      const knobs = { ...clients, ...clients.patience?.[i] };
       const shared = { group: group.index, producerId, knobs, world, sent, find };
       return new SimProducer({ ...shared, random: random.fork(), checker: group.checker });
     });

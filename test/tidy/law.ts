@@ -122,6 +122,8 @@ export const LONG_FILES: Readonly<Record<string, number>> = {
   'src/control/control-plane.ts': 450,
   // Composes what a shard's partitions share.
   'src/partition/shard.ts': 420,
+  // A simulated process: all that begins and ends with one.
+  'test/sim/sim-node.ts': 410,
   // One verb for every request of a group.
   'src/groups/coordinator.ts': 410,
   // Composes a shard's rooms around one loop.

@@ -17,7 +17,7 @@ import { Packr } from 'msgpackr';
 import type { Keep, MemoryDisk } from '../../log/memory-disk.js';
 import type { Victim } from '../injector.js';
 import type { SimMutant } from '../mutant.js';
-import type { Network, Station } from '../network.js';
+import type { Delivery, Network, Station } from '../network.js';
 import { NodeClock } from '../node-clock.js';
 import { isDiskTrouble, newDisk, readRanges } from '../node-parts.js';
 import { NodeTurns } from '../node-turns.js';
@@ -206,10 +206,12 @@ export class ControlNode implements Station, Victim {
     this.clock.setRate(rate);
   }
 
-  onMessage(group: GroupKey, message: RaftMessage, payload: Buffer): void {
+  onMessages(list: readonly Delivery[]): void {
     this.turn(() => {
-      if (group.topicId === METADATA_GROUP.topicId) this.main?.onRaft(message, payload);
-      else this.shards?.owner(group).shard.receive(group, message, payload, 0);
+      for (const { group, message, payload } of list) {
+        if (group.topicId === METADATA_GROUP.topicId) this.main?.onRaft(message, payload);
+        else this.shards?.owner(group).shard.receive(group, message, payload, 0);
+      }
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { Prng } from '#src/base/prng.js';
 import { DEFAULT_RAFT_KNOBS, type RaftKnobs } from '#src/raft/raft-config.js';
-import type { NetworkKnobs } from '../network.js';
+import { isFramed, type NetworkKnobs } from '../network.js';
 import { TURN_MS } from '../node-turns.js';
 import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from '../plan-faults.js';
 import { type TimedAdminOperation, makeAdminOperations } from './admin-load.js';
@@ -68,6 +68,7 @@ export function makeControlPlan(seed: number): ControlPlan {
       delayMsMax: random.pick([0.5, 3, 20, 80]),
       loss: 0,
       repeat: 0,
+      isFramed: isFramed(seed),
     },
     control,
     syncMsMin: 0.1,

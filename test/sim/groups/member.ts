@@ -29,6 +29,8 @@ export type MemberOptions = {
   readonly client: GroupClient;
   readonly judge: GroupJudge;
   readonly requestMs: number;
+  /** How long the coordinator may let the first members of a group wait for others. */
+  readonly initialDelayMs: number;
   readonly retryMs: number;
   readonly onCommitted: () => void;
   /** Another life has taken its place. */
@@ -181,8 +183,9 @@ export class Member {
   // --- the loop ------------------------------------------------------------------------------
 
   #join(): void {
-    const { plan, groupId, index, requestMs, world } = this.#o;
+    const { plan, groupId, index, requestMs, initialDelayMs, world } = this.#o;
     const { sessionMs, rebalanceMs } = plan;
+    const waitMs = requestMs + rebalanceMs + initialDelayMs;
     this.#giveUp();
     const metadata = encodeSubscription(this.#subscription);
     const request = {
@@ -199,7 +202,7 @@ export class Member {
       clientHost: '/127.0.0.1',
     };
     // The answer waits for the others, who may use up the whole round.
-    this.#call('join', request, requestMs + rebalanceMs, (response) => {
+    this.#call('join', request, waitMs, (response) => {
       if (response === null) return this.#joinLater();
       world.trace(
         () => `member ${index} hears ${response.error ?? response.generationId} for its join`,

@@ -224,6 +224,7 @@ export class SimGroups {
       client: seat.client,
       judge: this.judge,
       requestMs: plan.clients.requestMs,
+      initialDelayMs: coordinator.initialDelayMs,
       retryMs: plan.clients.retryMs,
       onCommitted: () => this.observer.look(),
       onFenced: () => {
