@@ -28,6 +28,7 @@ export const FAULTS: readonly string[] = [
   'rot-log',
   'rot-log-unseen',
   'transfer',
+  'overtake',
   'lost-answer',
   'member-crash',
   'member-leave',
@@ -39,6 +40,7 @@ export const FAULTS: readonly string[] = [
 export const BRANCHES: readonly string[] = [
   'turn-shared',
   'several-in-a-frame',
+  'leader-overtaken',
   // Raft
   'pre-vote',
   'campaign',

@@ -14,6 +14,7 @@ type Armed = Extract<Fault, { kind: 'power-after' }>;
 
 const RESTART_MS = 500;
 const START_AGAIN_MS = 100;
+const OVERTAKE_LOOK_MS = 5;
 
 /** A node that faults can happen to. */
 export type Victim = {
@@ -47,6 +48,10 @@ export type InjectorOptions = {
   readonly nodes: readonly Victim[];
   /** Some leader is asked to hand over; false when there is none. */
   readonly transfer: () => boolean;
+  /** Who leads a group; null: nobody, or there are no such groups here. */
+  readonly leaderOf?: (group: number) => number | null;
+  /** Another leader of the group has committed more than this node has. */
+  readonly isOvertaken?: (nodeId: number, group: number) => boolean;
   /** A node has lost, or may have lost, what it held durably. */
   readonly onSpoilt: (nodeId: number) => void;
   /** Which file of a disk rots; null when there is none that may. */
@@ -149,7 +154,8 @@ export class Injector {
   }
 
   #injectForAWhile(fault: Extract<Fault, { forMs: number }>): void {
-    const { world, network, nodes } = this.#o;
+    const { world, network } = this.#o;
+    if (fault.kind === 'overtake') return this.#overtake(fault);
     world.fault(fault.kind);
     switch (fault.kind) {
       case 'cut':
@@ -160,10 +166,7 @@ export class Injector {
         network.cut(fault.from, fault.to);
         break;
       case 'isolate':
-        for (const node of nodes) {
-          network.cut(fault.node, node.nodeId);
-          network.cut(node.nodeId, fault.node);
-        }
+        this.#isolate(fault.node);
         break;
       case 'bridge':
         this.#cutHalves(fault.node);
@@ -177,6 +180,32 @@ export class Injector {
     world.after(fault.forMs, () => {
       if (!this.#isOver) network.heal();
     });
+  }
+
+  /** It comes back while it still believes that it leads. */
+  #overtake({ group, forMs }: Extract<Fault, { kind: 'overtake' }>): void {
+    const { world, network, leaderOf, isOvertaken } = this.#o;
+    const leader = leaderOf?.(group) ?? null;
+    if (leader === null) return;
+    world.fault('overtake');
+    this.#isolate(leader);
+    const endMs = world.nowMs + forMs;
+    const look = (): void => {
+      if (this.#isOver) return;
+      const isOvertakenNow = isOvertaken?.(leader, group) ?? false;
+      if (isOvertakenNow) world.branch('leader-overtaken');
+      if (isOvertakenNow || world.nowMs >= endMs) network.heal();
+      else world.after(OVERTAKE_LOOK_MS, look);
+    };
+    world.after(OVERTAKE_LOOK_MS, look);
+  }
+
+  #isolate(nodeId: number): void {
+    const { network, nodes } = this.#o;
+    for (const node of nodes) {
+      network.cut(nodeId, node.nodeId);
+      network.cut(node.nodeId, nodeId);
+    }
   }
 
   #spoilNode(fault: Extract<Fault, { forMs: number }>): void {

@@ -82,7 +82,9 @@ export type Fault =
       readonly file: RottenFile;
       readonly downMs: number;
     }
-  | { readonly kind: 'transfer' };
+  | { readonly kind: 'transfer' }
+  /** A leader is cut off until another one has committed more than it has, or for so long. */
+  | { readonly kind: 'overtake'; readonly group: number; readonly forMs: number };
 
 export type TimedFault = { readonly atMs: number; readonly fault: Fault };
 
@@ -121,8 +123,25 @@ export function makeSlowWrites(random: Prng, shape: FaultShape): TimedFault[] {
   return faults;
 }
 
-export function mergeFaults(one: readonly TimedFault[], other: readonly TimedFault[]) {
-  return [...one, ...other].sort((a, b) => a.atMs - b.atMs);
+/** Part of the plans in which leaders come back to others that went on without them. */
+const OVERTAKEN = 0.3;
+const OVERTAKE_MS_MAX = 3_000;
+
+/** Drawn apart, as slow writes are. */
+export function makeOvertakings(random: Prng, shape: FaultShape, groups: number): TimedFault[] {
+  const meanMs = shape.profile === 'sparse' ? 120_000 : 3_000;
+  const faults: TimedFault[] = [];
+  if (!random.chance(OVERTAKEN)) return faults;
+  for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
+    atMs += random.int(1, 2 * meanMs);
+    const group = random.int(0, groups);
+    faults.push({ atMs, fault: { kind: 'overtake', group, forMs: OVERTAKE_MS_MAX } });
+  }
+  return faults;
+}
+
+export function mergeFaults(...lists: readonly (readonly TimedFault[])[]): TimedFault[] {
+  return lists.flat().sort((a, b) => a.atMs - b.atMs);
 }
 
 const SAFE_KINDS: readonly Fault['kind'][] = [

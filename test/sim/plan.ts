@@ -12,7 +12,13 @@ import {
 } from './groups/group-plan.js';
 import { isFramed, type NetworkKnobs } from './network.js';
 import { TURN_MS } from './node-turns.js';
-import { type TimedFault, makeFaults, makeSlowWrites, mergeFaults } from './plan-faults.js';
+import {
+  type TimedFault,
+  makeFaults,
+  makeOvertakings,
+  makeSlowWrites,
+  mergeFaults,
+} from './plan-faults.js';
 import { type TimedOperation, makeOperations } from './plan-load.js';
 
 /**
@@ -92,6 +98,8 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
   const coordinator = makeCoordinator(ofGroups, shape);
   const ofLog = { ...shape, durability: log.durability };
   const slowWrites = makeSlowWrites(new Prng(seed ^ 0x510e), ofLog);
+  const led = coordinator === null ? groups : groups + 1;
+  const overtakings = makeOvertakings(new Prng(seed ^ 0x0e47), ofLog, led);
   const plan: Plan = {
     seed,
     profile,
@@ -110,7 +118,7 @@ export function makePlan(seed: number, wanted?: Profile): Plan {
     turnMsMax: new Prng(seed ^ 0x7042).pick(TURN_MS),
     isMajorityHealed: log.durability === 'synced' && random.chance(0.5),
     faultsUntilMs,
-    faults: mergeFaults(makeFaults(random.fork(), ofLog), slowWrites),
+    faults: mergeFaults(makeFaults(random.fork(), ofLog), slowWrites, overtakings),
     operations: makeOperations(random.fork(), shape),
   };
   return coordinator === null ? plan : withGroups(plan, coordinator, ofGroups);

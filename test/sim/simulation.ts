@@ -89,6 +89,8 @@ class Simulation {
     const hooks = {
       keepsIdentity,
       transfer: () => this.#transfer(),
+      leaderOf: (group: number) => nodes.find((node) => node.isLeading(group))?.nodeId ?? null,
+      isOvertaken: (nodeId: number, group: number) => this.#isOvertaken(nodeId, group),
       onSpoilt: (nodeId: number) => {
         for (const watch of nodes[nodeId - 1]?.watches ?? []) watch.spoil(false);
       },
@@ -295,6 +297,17 @@ class Simulation {
       leader?.turn(() => leader.partition(groups[i] as number)?.replica.transferLeadership());
     }
     return leaders.some((leader) => leader !== undefined);
+  }
+
+  #isOvertaken(nodeId: number, group: number): boolean {
+    const own = this.#nodes[nodeId - 1]?.partition(group)?.replica;
+    // Somebody is to be waiting for it.
+    if (own?.role !== 'leader' || own.highWatermark === own.logEnd.offset) return false;
+    return this.#nodes.some((node) => {
+      const other = node.partition(group)?.replica;
+      const isLater = other?.role === 'leader' && other.leaderEpoch > own.leaderEpoch;
+      return isLater && other.highWatermark >= own.logEnd.offset;
+    });
   }
 
   /** Mostly the newest leader; sometimes one of long ago, or nobody. */
