@@ -22,7 +22,7 @@ export type ScrubberOptions = {
 };
 
 /** Bytes of all logs together that are looked at in one tick. */
-const TICK_BYTES = 256 << 10;
+export const SCRUB_TICK_BYTES = 256 << 10;
 const HAND_OVER_MS = 1_000;
 /** After bytes that could not be read at all. */
 const READ_AGAIN_MS = 10_000;
@@ -74,8 +74,8 @@ export class Scrubber {
     let bytes = 0;
     for (const partition of this.#waiting) {
       if (partition.failure !== null) this.remove(partition);
-      else bytes += this.#tryLook(partition, TICK_BYTES - bytes);
-      if (bytes >= TICK_BYTES) break;
+      else bytes += this.#tryLook(partition, SCRUB_TICK_BYTES - bytes);
+      if (bytes >= SCRUB_TICK_BYTES) break;
     }
   }
 
@@ -104,7 +104,7 @@ export class Scrubber {
       this.#waiting.delete(partition);
       this.#waiting.add(partition);
       this.#readAgainAtMs = this.#options.clock.monotonicMs() + READ_AGAIN_MS;
-      return TICK_BYTES;
+      return SCRUB_TICK_BYTES;
     }
   }
 

@@ -17,7 +17,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { Prng } from '#src/base/prng.js';
+import { TICK_MS } from '#src/broker/knobs.js';
 import { stateOf } from '#src/broker/processes.js';
+import { SCRUB_TICK_BYTES } from '#src/partition/scrubber.js';
 import type { TestCluster } from '../../support/cluster.js';
 import { signalQuietly } from '../../support/command.js';
 import { waitInSync } from '../../support/in-sync.js';
@@ -37,7 +39,9 @@ type RotFault = Fault & {
 
 type Flip = { readonly path: string; readonly position: number; readonly mask: number };
 
+/** Beside what the scrub takes to come by: the pass under way, and the one that finds it. */
 const FOUND_MS = 60_000;
+const SCRUB_BYTES_PER_MS = SCRUB_TICK_BYTES / TICK_MS;
 const GONE_MS = 20_000;
 const FLIPS_MAX = 5;
 /** How often a pass of the scrub begins, for what rots in a running node. */
@@ -90,7 +94,7 @@ export const bitflip: FaultKind<RotFault> = {
     const isFound = (): boolean => isSubset(damaged, reportedIn(log, logStart));
     try {
       await waitFor(`damage to be found in ${[...damaged].join(', ')}`, isFound, {
-        timeoutMs: FOUND_MS,
+        timeoutMs: FOUND_MS + (2 * segmentBytes(directory)) / SCRUB_BYTES_PER_MS,
       });
     } catch (error) {
       const places = flips.map(({ path, position }) => `${path}@${position}`).join(', ');
@@ -101,6 +105,14 @@ export const bitflip: FaultKind<RotFault> = {
   proof: 'damaged partitions that the node found itself',
   proofs: (cluster) => found.get(cluster) ?? 0,
 };
+
+/** Of all partitions of a node. */
+function segmentBytes(directory: string): number {
+  const names = filesUnder(directory).filter((name) => SEGMENT.test(name));
+  const sizeOf = (name: string): number =>
+    statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0;
+  return names.reduce((sum, name) => sum + sizeOf(name), 0);
+}
 
 async function end(cluster: TestCluster, node: number, state: State): Promise<void> {
   const victim = cluster.process(node);
