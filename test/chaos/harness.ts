@@ -122,6 +122,8 @@ class ChaosRun {
   readonly #elections: Record<string, Elections> = {};
   readonly #failures: string[] = [];
   #isStopping = false;
+  /** When the clients were told to end: nobody is anybody's heir any more. */
+  #stoppedAtMs = 0;
 
   constructor(cluster: TestCluster, options: ChaosOptions) {
     this.#cluster = cluster;
@@ -160,6 +162,7 @@ class ChaosRun {
       await Promise.race([this.#runRounds(), Promise.all(work)]);
     } finally {
       this.#isStopping = true;
+      this.#stoppedAtMs = performance.now();
       for (const worker of workers) worker.stop();
       this.#logOutcomes(writers);
     }
@@ -323,7 +326,7 @@ class ChaosRun {
 
   #result(replicaViolations: readonly Violation[]): ChaosResult {
     const { log, rounds, seed } = this.#options;
-    const verdict = this.#history.verdict(performance.now());
+    const verdict = this.#history.verdict(this.#stoppedAtMs);
     const all = [...verdict.violations, ...replicaViolations];
     for (const { id, text } of all.slice(0, 40)) log(`${id} ${text}`);
     if (all.length > 40) log(`and ${all.length - 40} violations more`);

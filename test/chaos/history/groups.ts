@@ -132,7 +132,7 @@ export class Groups {
     this.#report('G5', `${name}: ${partition} is at ${offset}, ${gap} was read by nobody`);
   }
 
-  /** The run ended at `endMs`. */
+  /** Members were told to end at `endMs`: what died before may have no heir since. */
   judge(endMs: number): void {
     for (const group of this.#groups.values()) {
       for (const death of group.deaths) this.#checkDeath(group, death, endMs);

@@ -102,7 +102,10 @@ export class History {
     return this.#writes.ackedEnd(partition);
   }
 
-  /** Call it once, when the last reading is over; `endMs` is on the clock of the events. */
+  /**
+   * Call it once, when the last reading is over. `endMs`: when group members were told to end, on
+   * the clock of the events.
+   */
   verdict(endMs = 0): Verdict {
     const counts = this.#writes.judge();
     this.#places.judge();
