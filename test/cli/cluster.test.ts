@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { Child } from '../support/child.js';
 import { LOGRAFT, lograft, TestCluster, type TopicStatus } from '../support/cluster.js';
 import { isAlive } from '../support/command.js';
+import { waitInSync } from '../support/in-sync.js';
 import { freeBasePort } from '../support/ports.js';
 import { tempDir } from '../support/temp-dir.js';
 import { waitFor } from '../support/wait-for.js';
@@ -218,8 +219,9 @@ test('a paused node shows as paused until it is resumed', async () => {
 });
 
 test('segments are verified and dumped, damage is 1', async () => {
-  const { leader } = (await cluster.topic('one')).partitions[0] as { leader: number };
-  const folder = join(cluster.dataDir, `node-${leader}`, 'one-0');
+  // Nodes were killed and started before: every one of them is to hold everything again.
+  await waitInSync(cluster, ['one']);
+  const folder = join(cluster.dataDir, 'node-1', 'one-0');
   const sound = await cluster.json<LogReport>(['log', 'verify', folder]);
   const { file, baseOffset, nextOffset, damage } = sound;
   assert.equal([file, baseOffset, nextOffset, damage], [folder, 0, 10, []]);
