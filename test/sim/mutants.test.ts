@@ -24,7 +24,6 @@ const QUICK = [
   'commit-older-epoch',
   'same-term-after-restart',
   'sync-overtakes-append',
-  'serving-before-told',
   'offset-commit-acked-before-commit',
   'empty-offset-while-loading',
   'generation-not-persisted',
