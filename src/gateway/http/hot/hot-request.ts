@@ -75,8 +75,8 @@ function produceOf(
   const contentType = head.contentType ?? '';
   const isMany = MANY.has(mediaType(contentType));
   if (topic === undefined || (!isMany && PARSED.test(contentType))) return null;
-  const partition = takeWhole(query, 'partition');
-  const timeoutMs = takeWhole(query, 'timeout');
+  const partition = takeWhole(query, 'partition', null);
+  const timeoutMs = takeWhole(query, 'timeout', null);
   const acks = ACKS[take(query, 'acks') ?? 'all'];
   const key = take(query, 'key');
   if (query.size > 0 || acks === undefined) return null;
@@ -89,7 +89,7 @@ function streamOf(head: RequestHead, query: Map<string, string>): HotStreamReque
   const [, topic, partition] = STREAM_PATH.exec(head.path) ?? [];
   if (topic === undefined) return null;
   const offset = takeOffset(query);
-  const end = takeWhole(query, 'end');
+  const end = takeWhole(query, 'end', null);
   const follow = take(query, 'follow') ?? 'false';
   if (query.size > 0 || end === undefined || (follow !== 'true' && follow !== 'false')) return null;
   if (offset === undefined) return null;
@@ -103,10 +103,11 @@ function streamOf(head: RequestHead, query: Map<string, string>): HotStreamReque
 function readOf(head: RequestHead, query: Map<string, string>): HotReadRequest | null {
   const [, topic, partition] = READ_PATH.exec(head.path) ?? [];
   const offset = takeOffset(query);
-  const max = takeWhole(query, 'max') ?? READ_RECORDS_DEFAULT;
-  const waitMs = takeWhole(query, 'wait') ?? 0;
+  const max = takeWhole(query, 'max', READ_RECORDS_DEFAULT);
+  const waitMs = takeWhole(query, 'wait', 0);
   if (topic === undefined || offset === undefined || query.size > 0) return null;
   // What the framework would refuse is the framework's.
+  if (max === undefined || waitMs === undefined) return null;
   if (max < 1 || max > HTTP_RECORDS_MAX || waitMs > HTTP_WAIT_MS_MAX) return null;
   const isLines = head.accept?.includes(NDJSON_TYPE) ?? false;
   return {
@@ -136,9 +137,13 @@ function take(query: Map<string, string>, name: string): string | null {
 }
 
 /** Undefined when it is there and no whole number. */
-function takeWhole(query: Map<string, string>, name: string): number | null | undefined {
+function takeWhole<Absent>(
+  query: Map<string, string>,
+  name: string,
+  absent: Absent,
+): number | Absent | undefined {
   const value = take(query, name);
-  if (value === null) return null;
+  if (value === null) return absent;
   return WHOLE.test(value) ? Number(value) : undefined;
 }
 
