@@ -316,7 +316,6 @@ class ShardThread {
       connectionsMax: Math.ceil(settings['max.connections'] / settings['num.shards']),
       isHere: (group) => this.#router.ownerOf(group) === index,
       handOver: (fd, unread) => this.#tell('http-client', { fd, unread }),
-      readAt: (fd, filePosition, into, length) => readAt(fd, filePosition, into, 0, length),
     });
   }
 

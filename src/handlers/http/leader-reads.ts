@@ -2,9 +2,16 @@
  * Questions to the leader of a partition, wherever it is, that every reader by HTTP asks: where is
  * a place, what lies there, is there news. Each waits for an election and throws a Problem.
  */
+import type { Clock } from '../../base/clock.js';
 import type { GroupKey } from '../../base/group.js';
 import type { MonotonicMs, Offset } from '../../base/units.js';
-import type { Extent, FetchOutcome, OffsetAnswer, OffsetQuestion } from '../../partition/access.js';
+import type {
+  Extent,
+  FetchOutcome,
+  OffsetAnswer,
+  OffsetQuestion,
+  PartitionAccess,
+} from '../../partition/access.js';
 import type { HttpContext } from './context.js';
 import { untilLed } from './leader-retry.js';
 import { outOfRange, partitionProblem } from './problem.js';
@@ -62,6 +69,36 @@ export async function fetchFrom(
   throw outOfRange(extent, offset);
 }
 
+export type Wait = {
+  readonly partition: PartitionAccess;
+  readonly clock: Clock;
+  readonly offset: Offset;
+  readonly deadlineMs: MonotonicMs;
+};
+
+/**
+ * Calls once, in a turn to come, when the high watermark has passed the offset or the time is over.
+ * What it returns makes it forget the wait.
+ */
+export function onNews({ partition, clock, offset, deadlineMs }: Wait, wake: () => void) {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+    cancel();
+  };
+  const pass = (): void => {
+    if (isOver) return;
+    end();
+    wake();
+  };
+  const leftMs = Math.min(deadlineMs - clock.monotonicMs(), LOOK_MS_MAX);
+  const timer = setTimeout(pass, Math.max(0, leftMs));
+  // Whoever commits is not to be called into, nor before this one returns.
+  const cancel = partition.onAdvance(offset, () => setImmediate(pass));
+  return end;
+}
+
 /** Until the high watermark passes `offset`, the time is over or the client has gone. */
 export function newsOf(
   context: HttpContext,
@@ -71,16 +108,13 @@ export function newsOf(
   gone: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve) => {
-    let cancel = (): void => {};
     const end = (): void => {
-      clearTimeout(timer);
       gone.removeEventListener('abort', end);
       cancel();
       resolve();
     };
-    const leftMs = Math.min(deadlineMs - context.clock.monotonicMs(), LOOK_MS_MAX);
-    const timer = setTimeout(end, Math.max(0, leftMs));
-    cancel = context.leader(group).onAdvance(offset, end);
+    const { clock } = context;
+    const cancel = onNews({ partition: context.leader(group), clock, offset, deadlineMs }, end);
     gone.addEventListener('abort', end, { once: true });
   });
 }

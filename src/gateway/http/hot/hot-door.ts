@@ -25,7 +25,7 @@ import { HotConnection } from './hot-connection.js';
 import { answerProduce } from './hot-produce.js';
 import { answerMany } from './hot-produce-many.js';
 import { type HotRequest, hotRequestOf } from './hot-request.js';
-import { HotRead, type HotReadOptions, type ReadAt } from './hot-read.js';
+import { HotRead, type HotReadOptions } from './hot-read.js';
 import { HotStream } from './hot-stream.js';
 import type { UnderstoodHead } from './known-head.js';
 
@@ -50,7 +50,6 @@ export type HotDoorOptions = {
   readonly isHere: (group: GroupKey) => boolean;
   /** The framework's from here on. */
   readonly handOver: (fd: number, unread: Buffer) => void;
-  readonly readAt: ReadAt;
 };
 
 /** `whole` are all bytes of the request. */
@@ -211,13 +210,12 @@ export class HotDoor {
   #serve(connection: HotConnection, group: HotGroup, hot: Hot): boolean {
     const { context, counters } = this.#options;
     const { head, request, body } = hot;
-    const parts = this.#options;
     if (request.kind === 'produce-many') {
-      return answerMany(parts, connection, head, request, body);
+      return answerMany(this.#options, connection, head, request, body);
     }
     assert(group !== BY_BODY, 'the request names its partition', { kind: request.kind });
     if (request.kind === 'produce') {
-      answerProduce(parts, connection, group, head, request, body);
+      answerProduce(this.#options, connection, group, head, request, body);
       return true;
     }
     const onEnd = (): void => this.#endTask(connection);
@@ -230,7 +228,7 @@ export class HotDoor {
   }
 
   /** False: it is the framework's after all. */
-  #startRead(task: Omit<HotReadOptions, 'readAt' | 'onGivenBack'>, { whole }: Hot): boolean {
+  #startRead(task: Omit<HotReadOptions, 'onGivenBack'>, { whole }: Hot): boolean {
     const { connection } = task;
     const copy = Buffer.from(whole);
     const onGivenBack = (): void => {
@@ -238,7 +236,7 @@ export class HotDoor {
       connection.putBack(copy);
       this.#leave(connection);
     };
-    const read = new HotRead({ ...task, readAt: this.#options.readAt, onGivenBack });
+    const read = new HotRead({ ...task, onGivenBack });
     connection.task = read;
     if (read.start()) return true;
     connection.task = null;

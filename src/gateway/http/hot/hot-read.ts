@@ -9,7 +9,9 @@ import { HTTP_HOT_READ_BYTES_MAX } from '../../../base/limits.js';
 import type { GroupKey } from '../../../base/group.js';
 import type { MonotonicMs, Offset } from '../../../base/units.js';
 import type { HandlerContext } from '../../../handlers/context.js';
+import { onNews } from '../../../handlers/http/leader-reads.js';
 import type { BatchRange, FetchOutcome } from '../../../handlers/http/stream.js';
+import { readAt } from '../../../native/files.js';
 import { takeText, tellRecords, type Told } from '../../../native/record-teller.js';
 import { HTTP_KINDS, type ShardCounters } from '../../../observability/shard-counters.js';
 import { NDJSON_TYPE } from '../body.js';
@@ -24,21 +26,18 @@ export type HotReadOptions = {
   readonly group: GroupKey;
   readonly head: RequestHead;
   readonly request: HotReadRequest;
-  readonly readAt: ReadAt;
   /** It is answered. */
   readonly onEnd: () => void;
   /** Somebody else is to answer it. Never before {@link HotRead.start} returns. */
   readonly onGivenBack: () => void;
 };
 
-/** Fills `into` with bytes of an open file. Throws as the disk does. */
-export type ReadAt = (fd: number, filePosition: number, into: Uint8Array, length: number) => void;
+/** What is there, and where the log stood when it was read. */
+type Found = { readonly told: Told; readonly outcome: FetchOutcome };
 
 const RECORDS = HTTP_KINDS.indexOf('records');
 /** Enough for most readers; who asks for more records than lie here reads again. */
 const FIRST_READ_BYTES = 64 << 10;
-/** A waiting reader looks at least so often, whatever it was told. */
-const LOOK_MS_MAX = 30_000;
 const NOTHING: Pick<Told, 'records' | 'bytes'> = { records: 0, bytes: 0 };
 const JSON_CONTENT = 'application/json; charset=utf-8';
 const NDJSON_CONTENT = `${NDJSON_TYPE}; charset=utf-8`;
@@ -99,13 +98,12 @@ export class HotRead {
   #look(): boolean {
     const { clock } = this.#options.context;
     for (;;) {
-      const outcome = this.#fetch(FIRST_READ_BYTES);
-      if (outcome === null) return false;
-      const told = this.#tell(outcome);
-      if (told === null) return false;
+      const found = this.#read();
+      if (found === null) return false;
+      const { told, outcome } = found;
       const { nextOffset } = told;
       if (told.records > 0 || clock.monotonicMs() >= this.#deadlineMs) {
-        this.#conclude(told, outcome);
+        this.#conclude(found);
         return true;
       }
       // Batches that hold nothing for a reader are passed over, not read again.
@@ -115,6 +113,24 @@ export class HotRead {
       this.#await(Math.max(outcome.highWatermark, nextOffset));
       return true;
     }
+  }
+
+  /** Null: somebody else is to answer it. */
+  #read(): Found | null {
+    const first = this.#readBytes(FIRST_READ_BYTES);
+    if (first === null || first.told.records === this.#options.request.max) return first;
+    const range = rangeOf(first.outcome);
+    const isAll = range === null || range.nextOffset >= first.outcome.highWatermark;
+    return isAll ? first : this.#readBytes(HTTP_HOT_READ_BYTES_MAX);
+  }
+
+  /** Null: it takes more than native code to tell, or this is not the leader. */
+  #readBytes(maxBytes: number): Found | null {
+    const outcome = this.#fetch(maxBytes);
+    if (outcome === null) return null;
+    const range = rangeOf(outcome);
+    const told = range === null ? { ...NOTHING, nextOffset: this.#from } : this.#tell(range);
+    return told === null ? null : { told, outcome };
   }
 
   /** Null: this is not the leader, or has no such offset. */
@@ -128,49 +144,23 @@ export class HotRead {
     return found;
   }
 
-  /** Null: it takes more than native code to tell. */
-  #tell(outcome: FetchOutcome): Told | null {
+  #tell({ length, bytes, fd, filePosition }: BatchRange): Told | null {
     const { max, isLines } = this.#options.request;
     const request = { from: this.#from, max, isLines };
-    const range = rangeOf(outcome);
-    if (range === null) return { ...NOTHING, nextOffset: this.#from };
-    const told = this.#tellRange(range, request);
-    const isAll = told === null || told.records === max;
-    if (isAll || range.nextOffset >= outcome.highWatermark) return told;
-    const more = this.#fetch(HTTP_HOT_READ_BYTES_MAX);
-    const moreRange = more === null ? null : rangeOf(more);
-    return moreRange === null ? null : this.#tellRange(moreRange, request);
-  }
-
-  #tellRange(range: BatchRange, request: Parameters<typeof tellRecords>[3]): Told | null {
-    const { length, bytes, fd, filePosition } = range;
     if (length > HTTP_HOT_READ_BYTES_MAX) return null;
     if (bytes !== null) return tellRecords(bytes, 0, length, request);
     if (batches.length < length) batches = Buffer.allocUnsafeSlow(HTTP_HOT_READ_BYTES_MAX);
-    this.#options.readAt(fd, filePosition, batches, length);
-    return tellRecords(batches, 0, length, request);
+    const read = readAt(fd, filePosition, batches, 0, length);
+    return read < length ? null : tellRecords(batches, 0, length, request);
   }
 
   #await(offset: Offset): void {
     const { clock } = this.#options.context;
-    let isWoken = false;
-    const wake = (): void => {
-      if (isWoken) return;
-      isWoken = true;
-      clearTimeout(timer);
-      cancel();
+    const wait = { partition: this.#partition(), clock, offset, deadlineMs: this.#deadlineMs };
+    this.#cancelWait = onNews(wait, () => {
       this.#cancelWait = null;
-      if (this.#isOver) return;
       if (!this.#look()) this.#giveBack();
-    };
-    const leftMs = Math.min(this.#deadlineMs - clock.monotonicMs(), LOOK_MS_MAX);
-    const timer = setTimeout(wake, Math.max(0, leftMs));
-    const cancel = this.#partition().onAdvance(offset, () => setImmediate(wake));
-    this.#cancelWait = () => {
-      isWoken = true;
-      clearTimeout(timer);
-      cancel();
-    };
+    });
   }
 
   #giveBack(): void {
@@ -178,7 +168,7 @@ export class HotRead {
     this.#options.onGivenBack();
   }
 
-  #conclude(told: Told, outcome: FetchOutcome): void {
+  #conclude({ told, outcome }: Found): void {
     const { context, counters, connection, group, head, request, onEnd } = this.#options;
     counters.observe('httpRequests', RECORDS, context.clock.monotonicMs() - this.#startMs);
     const bytes = rangeOf(outcome)?.length ?? 0;
