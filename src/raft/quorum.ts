@@ -8,29 +8,30 @@ export function majorityOf(voters: number): number {
   return Math.floor(voters / 2) + 1;
 }
 
-/** The furthest position that a majority has reached, given one position a voter; as below. */
+/** The furthest position that a majority has reached, given one position a voter. */
 export function quorumPosition(positions: readonly Position[]): Position {
-  const majority = majorityOf(positions.length);
-  let furthest: Position | null = null;
-  for (const position of positions) {
-    if (furthest !== null && comparePositions(position, furthest) <= 0) continue;
-    let reached = 0;
-    for (const other of positions) if (comparePositions(other, position) >= 0) reached += 1;
-    if (reached >= majority) furthest = position;
-  }
-  assert(furthest !== null, 'a majority has reached what the last of it has reached');
-  return furthest;
+  return reachedByMajority(positions, comparePositions);
 }
 
 /** The largest number that a majority has reached, given one number a voter; each turn asks. */
 export function quorumNumber(numbers: readonly number[]): number {
-  const majority = majorityOf(numbers.length);
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const number of numbers) {
-    if (number <= largest) continue;
+  return reachedByMajority(numbers, compareNumbers);
+}
+
+function compareNumbers(a: number, b: number): number {
+  return a - b;
+}
+
+/** Without sorting, which would take a copy: there are few voters. */
+function reachedByMajority<T>(places: readonly T[], compare: (a: T, b: T) => number): T {
+  const majority = majorityOf(places.length);
+  let furthest: T | null = null;
+  for (const place of places) {
+    if (furthest !== null && compare(place, furthest) <= 0) continue;
     let reached = 0;
-    for (const other of numbers) if (other >= number) reached += 1;
-    if (reached >= majority) largest = number;
+    for (const other of places) if (compare(other, place) >= 0) reached += 1;
+    if (reached >= majority) furthest = place;
   }
-  return largest;
+  assert(furthest !== null, 'a majority has reached what the last of it has reached');
+  return furthest;
 }
