@@ -5,9 +5,10 @@
 import type { GroupKey } from '../base/group.js';
 import type { ClusterImage } from '../control/image.js';
 import { coordinatorOf } from '../groups/coordinator-of.js';
-import type { GroupHost } from '../groups/group-host.js';
+import { type GroupHost, joinLists } from '../groups/group-host.js';
 import type { ListGroupsRequest, ListGroupsResponse } from '../groups/group-types.js';
 import type { CallGroup, GroupCalls } from '../handlers/context.js';
+import { gather } from '../handlers/gather.js';
 import type { ThreadLink } from '../partition/thread-link.js';
 
 export type GroupRouterOptions = {
@@ -93,20 +94,13 @@ export function listOver(
   request: ListGroupsRequest,
   done: (response: ListGroupsResponse) => void,
 ): void {
-  const answers = [...known];
-  const settle = (): void => {
-    if (answers.length < known.length + links.length) return;
-    const error = answers.find((answer) => answer.error !== null)?.error ?? null;
-    done({ error, groups: answers.flatMap(({ groups }) => groups) });
-  };
-  for (const link of links) {
+  const none: ListGroupsResponse = { error: 'COORDINATOR_NOT_AVAILABLE', groups: [] };
+  const ask = (link: ThreadLink, answer: (list: ListGroupsResponse) => void): void => {
     link.call('list-groups', request, [], (error, response) => {
-      const none: ListGroupsResponse = { error: 'COORDINATOR_NOT_AVAILABLE', groups: [] };
-      answers.push(error === null ? (response as ListGroupsResponse) : none);
-      settle();
+      answer(error === null ? (response as ListGroupsResponse) : none);
     });
-  }
-  if (links.length === 0) settle();
+  };
+  gather(links, ask, (lists) => done(joinLists([...known, ...lists])));
 }
 
 /** Structured clone turns Buffers into plain Uint8Arrays; coordinators and codecs want Buffers. */

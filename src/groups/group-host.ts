@@ -78,9 +78,7 @@ export class GroupHost {
   }
 
   list(request: ListGroupsRequest): ListGroupsResponse {
-    const answers = [...this.#coordinators.values()].map((one) => one.list(request));
-    const error = answers.find((answer) => answer.error !== null)?.error ?? null;
-    return { error, groups: answers.flatMap(({ groups }) => groups) };
+    return joinLists([...this.#coordinators.values()].map((one) => one.list(request)));
   }
 
   facts(groupsMax: number): GroupsFacts {
@@ -182,4 +180,10 @@ export class GroupHost {
       },
     };
   }
+}
+
+/** The groups of several coordinators; an error of one of them is the answer. */
+export function joinLists(lists: readonly ListGroupsResponse[]): ListGroupsResponse {
+  const error = lists.find((list) => list.error !== null)?.error ?? null;
+  return { error, groups: lists.flatMap(({ groups }) => groups) };
 }
