@@ -202,13 +202,13 @@ export class Wal {
    * there is nothing to wait for.
    */
   flush(done: FlushDone): void {
-    if (this.#failure !== null) return done(this.#failure);
-    if (this.#isSyncing && this.#pendingBytes === 0) this.#inFlight.push(done);
-    else if (this.#isSyncing) this.#waiting.push(done);
-    else if (this.#pendingBytes > 0 || this.#wantedTo > this.#syncedTo) {
+    if (this.#failure !== null) done(this.#failure);
+    else if (this.isFlushed) done(null);
+    else if (this.#isSyncing && this.#pendingBytes === 0) this.#inFlight.push(done);
+    else {
       this.#waiting.push(done);
-      this.#startSync();
-    } else done(null);
+      if (!this.#isSyncing) this.#startSync();
+    }
   }
 
   /** As {@link flush}, blocking; for start-up and rare paths. */
