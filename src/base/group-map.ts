@@ -15,10 +15,10 @@ export class GroupMap<T> {
   }
 
   has(group: GroupKey): boolean {
-    return this.get(group) !== undefined;
+    return this.#topics.get(group.topicId)?.has(group.partition) ?? false;
   }
 
-  set({ topicId, partition }: GroupKey, value: T & ({} | null)): void {
+  set({ topicId, partition }: GroupKey, value: T): void {
     let partitions = this.#topics.get(topicId);
     if (partitions === undefined) {
       partitions = new Map();

@@ -5,7 +5,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import { type GroupKey, type VoterId } from '../base/group.js';
+import type { GroupKey, VoterId } from '../base/group.js';
 import { GroupMap } from '../base/group-map.js';
 import type { Prng } from '../base/prng.js';
 import type { Mutant } from '../base/mutant.js';
