@@ -180,7 +180,11 @@ export class SocketLayer {
 
   /** As {@link write}, of a text of nothing but ASCII. */
   writeAscii(connId: ConnectionId, text: string): void {
-    const scratch = this.#scratch.length < text.length ? Buffer.from(text) : this.#scratch;
+    const scratch = this.#scratch;
+    if (text.length > scratch.length) {
+      this.write(connId, Buffer.from(text, 'latin1'));
+      return;
+    }
     const length = scratch.write(text, 0, 'latin1');
     native.socketsWrite(this.#handle, connId, scratch, 0, length);
   }
