@@ -97,13 +97,8 @@ export type FaultShape = {
 
 export function makeFaults(random: Prng, shape: FaultShape): TimedFault[] {
   const meanMs = shape.profile === 'sparse' ? random.int(20_000, 90_000) : random.int(150, 2_000);
-  const faults: TimedFault[] = [];
   const maker = new FaultMaker(random, shape);
-  for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
-    atMs += random.int(1, 2 * meanMs);
-    faults.push({ atMs, fault: maker.next() });
-  }
-  return faults;
+  return timed(random, shape, meanMs, () => maker.next());
 }
 
 /** Part of the plans in which disks also write slowly. */
@@ -111,16 +106,12 @@ const SLOW_WRITERS = 0.3;
 
 /** Drawn apart from the others, so that what else a seed means does not depend on them. */
 export function makeSlowWrites(random: Prng, shape: FaultShape): TimedFault[] {
-  const meanMs = shape.profile === 'sparse' ? 60_000 : 1_500;
-  const faults: TimedFault[] = [];
-  if (!random.chance(SLOW_WRITERS)) return faults;
-  for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
-    atMs += random.int(1, 2 * meanMs);
+  if (!random.chance(SLOW_WRITERS)) return [];
+  return timed(random, shape, shape.profile === 'sparse' ? 60_000 : 1_500, () => {
     const node = random.int(1, shape.nodes + 1);
     const forMs = random.pick([50, 1_000, 4_000]);
-    faults.push({ atMs, fault: { kind: 'slow-writes', node, factor: random.int(1, 60), forMs } });
-  }
-  return faults;
+    return { kind: 'slow-writes', node, factor: random.int(1, 60), forMs };
+  });
 }
 
 /** Part of the plans in which leaders come back to others that went on without them. */
@@ -129,13 +120,18 @@ const OVERTAKE_MS_MAX = 3_000;
 
 /** Drawn apart, as slow writes are. */
 export function makeOvertakings(random: Prng, shape: FaultShape, groups: number): TimedFault[] {
-  const meanMs = shape.profile === 'sparse' ? 120_000 : 3_000;
+  if (!random.chance(OVERTAKEN)) return [];
+  return timed(random, shape, shape.profile === 'sparse' ? 120_000 : 3_000, () => {
+    return { kind: 'overtake', group: random.int(0, groups), forMs: OVERTAKE_MS_MAX };
+  });
+}
+
+/** Faults `meanMs` apart, until no more may happen. */
+function timed(random: Prng, shape: FaultShape, meanMs: number, make: () => Fault): TimedFault[] {
   const faults: TimedFault[] = [];
-  if (!random.chance(OVERTAKEN)) return faults;
   for (let atMs = 0; atMs < shape.faultsUntilMs; ) {
     atMs += random.int(1, 2 * meanMs);
-    const group = random.int(0, groups);
-    faults.push({ atMs, fault: { kind: 'overtake', group, forMs: OVERTAKE_MS_MAX } });
+    faults.push({ atMs, fault: make() });
   }
   return faults;
 }

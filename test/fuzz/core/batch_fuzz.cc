@@ -5,12 +5,10 @@
 //   mode:   1 magic and length are set right, 2 the CRC too, 4 cut at the end, 8 both rules' order
 #include "../../../native/core/batch.h"
 
-#include <cstring>
-#include <memory>
-
 #include "../../../native/core/crc32c.h"
 #include "../../../native/core/endian.h"
 #include "../../native/core/check.h"
+#include "exact.h"
 #include "targets.h"
 
 namespace lograft::fuzz {
@@ -20,25 +18,6 @@ constexpr uint8_t kSetFrame = 1;
 constexpr uint8_t kSetCrc = 2;
 constexpr uint8_t kCut = 4;
 constexpr int64_t kSafeIntegerMax = (int64_t{1} << 53) - 1;
-
-// Bytes on the heap of exactly the length that is passed, so that one read too far is seen.
-class Exact {
- public:
-  Exact(const uint8_t* bytes, size_t size) : size_(size), bytes_(new uint8_t[size]) {
-    if (size > 0) std::memcpy(bytes_.get(), bytes, size);
-  }
-  explicit Exact(const Exact& other) : Exact(other.data(), other.size_) {}
-  uint8_t* data() const { return bytes_.get(); }
-  size_t size() const { return size_; }
-  bool Equals(const Exact& other) const {
-    return size_ == other.size_ &&
-           (size_ == 0 || std::memcmp(data(), other.data(), size_) == 0);
-  }
-
- private:
-  const size_t size_;
-  const std::unique_ptr<uint8_t[]> bytes_;
-};
 
 BatchFault Validate(const Exact& batch, uint32_t rules, double* fields) {
   return ValidateBatch(batch.data(), batch.size(), rules, fields);

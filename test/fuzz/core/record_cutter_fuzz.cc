@@ -8,12 +8,12 @@
 #include "../../../native/core/record_cutter.h"
 
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "../../../native/core/batch.h"
 #include "../../../native/core/record_blocks.h"
 #include "../../native/core/check.h"
+#include "exact.h"
 #include "targets.h"
 
 namespace lograft::fuzz {
@@ -23,15 +23,6 @@ constexpr uint8_t kIsArray = 1;
 constexpr uint8_t kIsNamed = 2;
 constexpr uint8_t kHasNoAny = 4;
 constexpr uint8_t kIsBlocks = 8;
-
-// Bytes on the heap of exactly the length that is passed, so that one read too far is seen.
-using Exact = std::unique_ptr<uint8_t[]>;
-
-Exact Copy(const uint8_t* bytes, size_t length) {
-  Exact copy(new uint8_t[length]);
-  if (length > 0) std::memcpy(copy.get(), bytes, length);
-  return copy;
-}
 
 std::vector<uint8_t> Batch(const Blocks& blocks, size_t record_count) {
   std::vector<uint8_t> batch(kBatchHeaderBytes + blocks.length + record_count * kRecordGrowthMax);
@@ -47,13 +38,13 @@ void CheckBatch(std::vector<uint8_t> batch, size_t record_count) {
 }
 
 void CheckShares(const RecordCutter& cutter, int32_t partition_count) {
-  const Exact blocks(new uint8_t[cutter.bytes()]);
-  cutter.TakeBlocks(blocks.get());
+  const Exact blocks(cutter.bytes());
+  cutter.TakeBlocks(blocks.data());
   size_t at = 0;
   size_t count = 0;
   for (const CutShare& share : cutter.shares()) {
     CHECK(share.partition >= 0 && share.partition < partition_count);
-    CheckBatch(Batch({blocks.get() + at, share.bytes}, share.record_count), share.record_count);
+    CheckBatch(Batch({blocks.data() + at, share.bytes}, share.record_count), share.record_count);
     at += share.bytes;
     count += share.record_count;
   }
@@ -63,8 +54,8 @@ void CheckShares(const RecordCutter& cutter, int32_t partition_count) {
 }
 
 void FuzzBlocks(const Input& in, size_t record_count) {
-  const Exact exact = Copy(in.data(), in.size());
-  const std::vector<uint8_t> batch = Batch({exact.get(), in.size()}, record_count);
+  const Exact exact(in.data(), in.size());
+  const std::vector<uint8_t> batch = Batch({exact.data(), in.size()}, record_count);
   if (batch.empty()) return;
   CHECK(batch.size() > kBatchHeaderBytes);
   double fields[kFieldCount];
@@ -85,9 +76,9 @@ void FuzzRecordCutter(Input in) {
   request.any_partition = (mode & kHasNoAny) != 0 ? -1 : 0;
   request.now_ms = 1700000000000;
   if ((mode & kIsBlocks) != 0) return FuzzBlocks(in, mode >> 4);
-  const Exact exact = Copy(in.data(), in.size());
+  const Exact exact(in.data(), in.size());
   RecordCutter cutter;
-  const CutFault fault = cutter.Cut(exact.get(), in.size(), request);
+  const CutFault fault = cutter.Cut(exact.data(), in.size(), request);
   CHECK(fault < CutFault::kCount);
   if (fault == CutFault::kNone) CheckShares(cutter, request.partition_count);
 
@@ -95,10 +86,10 @@ void FuzzRecordCutter(Input in) {
   const size_t place = cutter.place();
   const bool has_mark = in.size() >= 3 && std::memcmp(in.data(), "\xEF\xBB\xBF", 3) == 0;
   if (has_mark) return;
-  Exact moved(new uint8_t[in.size() + 1]);
-  moved[0] = '\n';
-  if (in.size() > 0) std::memcpy(moved.get() + 1, in.data(), in.size());
-  CHECK(cutter.Cut(moved.get(), in.size() + 1, request) == fault);
+  const Exact moved(in.size() + 1);
+  moved.data()[0] = '\n';
+  if (in.size() > 0) std::memcpy(moved.data() + 1, in.data(), in.size());
+  CHECK(cutter.Cut(moved.data(), moved.size(), request) == fault);
   const bool is_placed = fault != CutFault::kNone && fault != CutFault::kNotUtf8;
   if (is_placed && !request.is_array) CHECK(cutter.place() == place + 1);
   if (is_placed && request.is_array) CHECK(cutter.place() == place);

@@ -6,20 +6,16 @@
 //   mode:   1 lines
 #include "../../../native/core/record_teller.h"
 
-#include <cstring>
-#include <memory>
 #include <vector>
 
 #include "../../../native/core/json.h"
 #include "../../../native/core/utf8.h"
 #include "../../native/core/check.h"
+#include "exact.h"
 #include "targets.h"
 
 namespace lograft::fuzz {
 namespace {
-
-// Bytes on the heap of exactly the length that is passed, so that one read too far is seen.
-using Exact = std::unique_ptr<uint8_t[]>;
 
 std::vector<uint8_t> TextOf(RecordTeller* teller) {
   std::vector<uint8_t> text(teller->size());
@@ -46,12 +42,10 @@ void FuzzRecordTeller(Input in) {
   request.is_lines = (in.U8() & 1) != 0;
   request.from = in.U8();
   request.records_max = in.U8();
-  const size_t length = in.size();
-  const Exact bytes(new uint8_t[length]);
-  if (length > 0) std::memcpy(bytes.get(), in.data(), length);
+  const Exact bytes(in.data(), in.size());
 
   RecordTeller teller;
-  const TellFault fault = teller.Tell(bytes.get(), length, request);
+  const TellFault fault = teller.Tell(bytes.data(), bytes.size(), request);
   if (fault != TellFault::kNone) return;
   const size_t count = teller.record_count();
   const int64_t next = teller.next_offset();
@@ -60,12 +54,12 @@ void FuzzRecordTeller(Input in) {
   const std::vector<uint8_t> text = TextOf(&teller);
   CheckText(text, count, request.is_lines);
 
-  CHECK(teller.Tell(bytes.get(), length, request) == TellFault::kNone);
+  CHECK(teller.Tell(bytes.data(), bytes.size(), request) == TellFault::kNone);
   CHECK(teller.record_count() == count && teller.next_offset() == next);
   CHECK(TextOf(&teller) == text);
   // From where it ended nothing of it comes again.
   request.from = next;
-  if (teller.Tell(bytes.get(), length, request) != TellFault::kNone) return;
+  if (teller.Tell(bytes.data(), bytes.size(), request) != TellFault::kNone) return;
   CHECK(teller.next_offset() >= next);
 }
 
