@@ -1,60 +1,56 @@
 /**
- * `npm run chaos -- --rounds 20 --seed 1 [--faults kill,pause]`: stdout gets one JSON document,
- * stderr the story. Exit code 0 only when every promise held.
+ * `npm run chaos`: stdout gets one JSON document, stderr the story. Exit code 0 only when every
+ * promise held.
  */
-import { parseArgs } from 'node:util';
-import { CLIENT_NAMES, isClientName, missingClient } from './clients/clients.js';
+import { collect, usage, wholeNumber } from '#src/cli/options.js';
+import { CLIENT_NAMES, type ClientName, isClientName, missingClient } from './clients/clients.js';
 import { KINDS, KIND_NAMES, choose, kindsNamed } from './faults/registry.js';
 import { runChaos, startChaosCluster } from './harness.js';
 import { addToLedger } from '../support/ledger.js';
+import { longCommand, namesOf, optionsOf } from '../support/long-command.js';
 
-const USAGE = `usage: npm run chaos -- [options]
-  --rounds N      faults, one after another (20)
-  --seed N        the plan follows from it (1)
-  --faults LIST   of ${KIND_NAMES.join(',')} (kill),
-                  or all: those that can run here
-  --clients LIST  of ${CLIENT_NAMES.join(',')} (own)
-  --writers N     half of them idempotent (8)
-  --topics N      (3), each of --partitions N (6)
-  --every-ms N    pause of a writer between batches (5)
-  --set K=V       broker setting, may be repeated
-  --config K=V    topic config, may be repeated
-  --ledger        add the result to docs/ledger.jsonl`;
+type Options = {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly faults: readonly string[];
+  readonly clients: readonly ClientName[];
+  readonly writers: number;
+  readonly topics: number;
+  readonly partitions: number;
+  readonly everyMs: number;
+  readonly set: readonly string[];
+  readonly config: readonly string[];
+  readonly ledger: boolean;
+};
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '1' },
-    faults: { type: 'string', default: 'kill' },
-    clients: { type: 'string', default: 'own' },
-    writers: { type: 'string', default: '8' },
-    topics: { type: 'string', default: '3' },
-    partitions: { type: 'string', default: '6' },
-    'every-ms': { type: 'string', default: '5' },
-    set: { type: 'string', multiple: true, default: [] },
-    config: { type: 'string', multiple: true, default: [] },
-    ledger: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+const ALL = 'all';
+const values: Options = optionsOf(
+  longCommand('chaos', 'Writes and reads while nodes, links and disks fail, and checks it all.')
+    .option('--rounds <n>', 'faults, one after another', wholeNumber('--rounds', 1), 20)
+    .option('--seed <s>', 'the plan follows from it', wholeNumber('--seed', 0), 1)
+    .option(
+      '--faults <list>',
+      `of ${KIND_NAMES.join(',')}, or all: those that can run here`,
+      namesOf('--faults', [...KIND_NAMES, ALL]),
+      ['kill'],
+    )
+    .option('--clients <list>', `of ${CLIENT_NAMES.join(',')}`, parseClients, ['own'])
+    .option('--writers <n>', 'half of them idempotent', wholeNumber('--writers', 1), 8)
+    .option('--topics <n>', 'written to', wholeNumber('--topics', 1), 3)
+    .option('--partitions <n>', 'of each topic', wholeNumber('--partitions', 1), 6)
+    .option('--every-ms <n>', "a writer's pause between batches", wholeNumber('--every-ms', 0), 5)
+    .option('--set <key=value>', 'broker setting; repeatable', collect, [])
+    .option('--config <key=value>', 'topic config; repeatable', collect, [])
+    .option('--ledger', 'adds the result to docs/ledger.jsonl', false),
+);
 
-const names = values.faults === 'all' ? KIND_NAMES : values.faults.split(',');
-const clientNames = values.clients.split(',');
-const clients = clientNames.filter(isClientName);
-const isUsable =
-  names.every((name) => KIND_NAMES.includes(name)) &&
-  clients.length === clientNames.length &&
-  // Acks are measured by our own writers.
-  clients.includes('own');
-if (values.help || !isUsable) {
-  process.stderr.write(`${USAGE}\n`);
-  process.exit(values.help ? 0 : 2);
-}
-const { kinds, missing } = choose(values.faults === 'all' ? KINDS : kindsNamed(names));
+const { clients } = values;
+const isAll = values.faults.includes(ALL);
+const { kinds, missing } = choose(isAll ? KINDS : kindsNamed(values.faults));
 const absent = clients.map(missingClient).filter((reason) => reason !== null);
 for (const reason of [...missing, ...absent]) process.stderr.write(`can not run here: ${reason}\n`);
 // A kind that was asked for by name, or on a machine that has everything, may not be left out.
-const isTooFew = missing.length > 0 && (values.faults !== 'all' || process.env['CI'] === 'true');
+const isTooFew = missing.length > 0 && (!isAll || process.env['CI'] === 'true');
 const isClientMissing = absent.length > 0 && process.env['CI'] === 'true';
 if (isTooFew || isClientMissing || kinds.length === 0) process.exit(1);
 
@@ -71,13 +67,13 @@ for (const [signal, code] of [
 process.setMaxListeners(100);
 const cluster = await startChaosCluster(kinds, values.set);
 const result = await runChaos(cluster, {
-  seed: Number(values.seed),
-  rounds: Number(values.rounds),
+  seed: values.seed,
+  rounds: values.rounds,
   faults: kinds,
-  topics: Number(values.topics),
-  partitions: Number(values.partitions),
-  writers: Number(values.writers),
-  everyMs: Number(values['every-ms']),
+  topics: values.topics,
+  partitions: values.partitions,
+  writers: values.writers,
+  everyMs: values.everyMs,
   recordsPerBatch: 5,
   settleMs: 5_000,
   clients: clients.filter((name) => missingClient(name) === null),
@@ -87,3 +83,9 @@ const result = await runChaos(cluster, {
 process.stdout.write(`${JSON.stringify(result)}\n`);
 if (values.ledger) addToLedger('chaos', result.ok, result);
 process.exitCode = result.ok ? 0 : 1;
+
+function parseClients(text: string): ClientName[] {
+  const names = namesOf('--clients', CLIENT_NAMES)(text).filter(isClientName);
+  if (names.includes('own')) return names;
+  throw usage(`--clients ${text}: "own" must be among them, acknowledgements are timed by it`);
+}

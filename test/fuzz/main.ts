@@ -1,12 +1,12 @@
 /**
- * `npm run fuzz -- --seconds N [--seed S] [--target NAME]`: every target for its share of the time,
- * C++ under libFuzzer and TypeScript under fast-check, one after the other on one core. Prints the
- * inputs of each target and one document with the sums; a finding is printed with the command that
- * repeats it, and the exit code is 1.
+ * `npm run fuzz`: every target for its share of the time, C++ under libFuzzer and TypeScript under
+ * fast-check, one after the other on one core. Prints the inputs of each target and one document
+ * with the sums; a finding is printed with the command that repeats it, and the exit code is 1.
  */
 import { rmSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { wholeNumber } from '#src/cli/options.js';
 import { addToLedger } from '../support/ledger.js';
+import { longCommand, namesOf, optionsOf } from '../support/long-command.js';
 import { tempDir } from '../support/temp-dir.js';
 import type { FuzzReport } from './fuzz-target.js';
 import { buildNative, missingForNative, NATIVE_TARGETS } from './run-native.js';
@@ -14,46 +14,43 @@ import { repeatNative, runNative, stopNative } from './run-native.js';
 import { runProperty } from './run-property.js';
 import { TARGETS } from './targets.js';
 
-const USAGE = `usage: npm run fuzz -- [options]
-  --seconds N     for all targets together (60)
-  --seed S        everything follows from it but how far the time reaches (1)
-  --target NAME   only this one; may be repeated. "native" and "properties" name all of a kind
-  --runs N        inputs per target at most
-  --path P        one input of a TypeScript target, as printed with a finding
-  --input BASE64  one input of a C++ target, as printed with a finding
-  --list          names of all targets
-  --ledger        add the result to docs/ledger.jsonl`;
-
 /** Of the whole time; C++ inputs are cheap, and there are a hundred times as many wanted. */
 const NATIVE_SHARE = 0.6;
-const SEED_PATTERN = /^\d{1,9}$/;
+const SEED_MAX = 999_999_999;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-    target: { type: 'string', multiple: true, default: [] },
-    runs: { type: 'string' },
-    path: { type: 'string' },
-    input: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    ledger: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
+type Options = {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly target: readonly string[];
+  readonly runs?: number;
+  readonly path?: string;
+  readonly input?: string;
+  readonly list: boolean;
+  readonly ledger: boolean;
+};
 
 const properties = TARGETS.map(({ name }) => name);
 const natives = Object.keys(NATIVE_TARGETS);
-const known = new Set([...properties, ...natives, 'native', 'properties']);
-const isUsable =
-  values.target.every((name) => known.has(name)) &&
-  SEED_PATTERN.test(values.seed) &&
-  Number(values.seconds) > 0 &&
-  (values.runs === undefined || Number(values.runs) >= 1);
-if (values.help || !isUsable) {
-  process.stderr.write(`${USAGE}\n`);
-  process.exit(values.help ? 0 : 2);
-}
+const known = [...properties, ...natives, 'native', 'properties'];
+const parseTarget = namesOf('--target', known);
+
+const values: Options = optionsOf(
+  longCommand('fuzz', 'Feeds every parser and state machine with inputs nobody would send.')
+    .option('--seconds <n>', 'for all targets together', wholeNumber('--seconds', 1), 60)
+    .option('--seed <s>', 'of the inputs', wholeNumber('--seed', 0, SEED_MAX), 1)
+    .option(
+      '--target <name>',
+      'only this one; repeatable. "native" and "properties" name all of a kind',
+      (text: string, before: readonly string[]) => [...before, ...parseTarget(text)],
+      [],
+    )
+    .option('--runs <n>', 'inputs per target at most', wholeNumber('--runs', 1))
+    .option('--path <p>', 'one input of a TypeScript target, as printed with a finding')
+    .option('--input <base64>', 'one input of a C++ target, as printed with a finding')
+    .option('--list', 'names of all targets', false)
+    .option('--ledger', 'adds the result to docs/ledger.jsonl', false),
+);
+
 if (values.list) {
   process.stdout.write(`${[...natives, ...properties].join('\n')}\n`);
   process.exit(0);
@@ -68,8 +65,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const seed = Number(values.seed);
-const runs = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs);
+const { seed } = values;
+const runs = values.runs ?? Number.POSITIVE_INFINITY;
 const chosenNatives = natives.filter((name) => isChosen(name, 'native'));
 const chosenProperties = properties.filter((name) => isChosen(name, 'properties'));
 const startMs = performance.now();
@@ -96,7 +93,7 @@ async function fuzzNative(): Promise<FuzzReport[]> {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const done: FuzzReport[] = [];
   for (const [i, name] of chosenNatives.entries()) {
-    const seconds = (Number(values.seconds) * share * (weights[i] as number)) / sum;
+    const seconds = (values.seconds * share * (weights[i] as number)) / sum;
     done.push(report(await runNative(program, name, { seed, seconds, runs })));
   }
   return done;
@@ -112,7 +109,7 @@ async function repeatOne(program: string, input: string): Promise<FuzzReport[]> 
 async function fuzzProperties(): Promise<FuzzReport[]> {
   const done: FuzzReport[] = [];
   for (const [i, name] of chosenProperties.entries()) {
-    const left = Number(values.seconds) - (performance.now() - startMs) / 1000;
+    const left = values.seconds - (performance.now() - startMs) / 1000;
     const seconds = Math.max(0, left) / (chosenProperties.length - i);
     const path = values.path ?? null;
     done.push(report(await runProperty(name, { seed, seconds, runs, path })));

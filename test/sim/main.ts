@@ -1,15 +1,15 @@
 /**
- * `npm run sim -- --seconds N [--seed S] [--runs N] [--profile P] [--mutant M] [--trace]
- * [--format json] [--plan FILE] [--no-shrink] [--ledger]`: runs seeds one after the other and
- * prints what happened. A failing seed prints the command that repeats it and a small plan with the
- * same violation; exit 1. `--plan` runs such a plan, `--ledger` adds the sums to docs/ledger.jsonl.
+ * `npm run sim`: runs seeds one after the other and prints what happened. A failing seed prints the
+ * command that repeats it and a small plan with the same violation; exit 1.
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
+import { wholeNumber } from '#src/cli/options.js';
 import { addToLedger } from '../support/ledger.js';
+import { longCommand, optionsOf } from '../support/long-command.js';
 import { runCampaign, type Totals } from './campaign.js';
 import { tuneEngine } from './engine.js';
-import { mutantOf, type SimMutant } from './mutant.js';
+import { MUTANT_NAMES, mutantOf, type SimMutant } from './mutant.js';
 import { ALL_PROFILES, type AnyPlan, type AnyProfile, planOf, run } from './scenario.js';
 import { type Shrunk, shrink } from './shrink.js';
 import type { SimResult } from './sim-result.js';
@@ -17,23 +17,35 @@ import { invariantOf } from './simulation.js';
 
 const PROGRESS_MS = 2_000;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '10' },
-    seed: { type: 'string', default: '1' },
-    runs: { type: 'string' },
-    profile: { type: 'string' },
-    mutant: { type: 'string' },
-    plan: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    format: { type: 'string', default: 'text' },
-    'no-shrink': { type: 'boolean', default: false },
-    ledger: { type: 'boolean', default: false },
-  },
-});
+type Options = {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly runs?: number;
+  readonly profile?: AnyProfile;
+  readonly mutant?: string;
+  readonly plan?: string;
+  readonly trace: boolean;
+  readonly format: 'text' | 'json';
+  readonly shrink: boolean;
+  readonly ledger: boolean;
+};
+
+const values: Options = optionsOf(
+  longCommand('sim', 'Runs seeds of the simulator and prints what happened.')
+    .option('--seconds <n>', 'how long', wholeNumber('--seconds', 1), 10)
+    .option('--seed <s>', 'the first one', wholeNumber('--seed', 0), 1)
+    .option('--runs <n>', 'so many seeds, however long that takes', wholeNumber('--runs', 1))
+    .addOption(new Option('--profile <name>', 'of this kind only').choices(ALL_PROFILES))
+    .addOption(new Option('--mutant <name>', 'with this mistake made').choices(MUTANT_NAMES))
+    .option('--plan <file>', 'runs a plan that a failing seed has printed')
+    .option('--trace', 'says what happens', false)
+    .option('--no-shrink', 'does not look for a smaller plan that fails alike')
+    .addOption(new Option('--format <format>').choices(['text', 'json']).default('text'))
+    .option('--ledger', 'adds the sums to docs/ledger.jsonl', false),
+);
 
 const mutant = values.mutant === undefined ? undefined : mutantOf(values.mutant);
-const profile = profileOf(values.profile);
+const { profile } = values;
 const isJson = values.format === 'json';
 const startedMs = performance.now();
 
@@ -41,20 +53,12 @@ tuneEngine();
 if (values.plan === undefined) runSeeds();
 else runPlan(JSON.parse(readFileSync(values.plan, 'utf8')) as AnyPlan);
 
-function profileOf(name: string | undefined): AnyProfile | undefined {
-  const known = ALL_PROFILES.find((each) => each === name);
-  if (name !== undefined && known === undefined) {
-    throw new Error(`no profile ${name}; there are ${ALL_PROFILES.join(', ')}`);
-  }
-  return known;
-}
-
 function runSeeds(): void {
-  const runsMax = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs);
-  const endMs = startedMs + Number(values.seconds) * 1000;
+  const runsMax = values.runs ?? Number.POSITIVE_INFINITY;
+  const endMs = startedMs + values.seconds * 1000;
   let saidMs = startedMs;
   const totals = runCampaign({
-    seeds: seedsFrom(Number(values.seed)),
+    seeds: seedsFrom(values.seed),
     profile,
     mutant,
     isTraced: values.trace,
@@ -69,7 +73,7 @@ function runSeeds(): void {
     },
   });
   const { failure, unstableSeed } = totals;
-  const isShrunk = failure !== null && !values['no-shrink'] && !values.trace;
+  const isShrunk = failure !== null && values.shrink && !values.trace;
   const shrunk = isShrunk ? shrinkFailure(failure, mutant) : null;
   if (isJson) reportJson(totals, shrunk);
   else reportText(totals, shrunk);
@@ -83,7 +87,7 @@ function addTotals(
   isOk: boolean,
 ): void {
   addToLedger('sim', isOk, {
-    firstSeed: Number(values.seed),
+    firstSeed: values.seed,
     runs,
     hours: Number(hours(simulatedMs)),
     minutes: Math.round((performance.now() - startedMs) / 6_000) / 10,

@@ -28,11 +28,12 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   { name: 'deletes-orphans', deletesOrphans: true, isOfControl: true },
 ];
 
+export const MUTANT_NAMES: readonly string[] = SIM_MUTANTS.map(({ name }) => name);
+
 export function mutantOf(name: string): SimMutant {
   const mutant = SIM_MUTANTS.find((each) => each.name === name);
   if (mutant === undefined) {
-    const names = SIM_MUTANTS.map((each) => each.name).join(', ');
-    throw new Error(`no mutant ${name}; there are ${names}`);
+    throw new Error(`no mutant ${name}; there are ${MUTANT_NAMES.join(', ')}`);
   }
   return mutant;
 }

@@ -1,35 +1,43 @@
 /**
- * `npm run mutants -- [--seed S] [--seeds N] [--seconds N] [--only NAME] [--format json]`: every
- * mutant against the general plan, each until a seed finds it. Prints the seeds each took and the
- * violation's id; exit 1 when one survives.
+ * `npm run mutants`: every mutant against the general plan, each until a seed finds it. Prints the
+ * seeds each took and the violation's id; exit 1 when one survives.
  */
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
+import { wholeNumber } from '#src/cli/options.js';
 import { addToLedger } from '../../support/ledger.js';
+import { longCommand, optionsOf } from '../../support/long-command.js';
 import { tuneEngine } from '../engine.js';
-import { mutantOf, SIM_MUTANTS } from '../mutant.js';
+import { MUTANT_NAMES, mutantOf, SIM_MUTANTS } from '../mutant.js';
 import { type Kill, killMutant } from './hunt.js';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '20000' },
-    /** At most so long for one mutant. */
-    seconds: { type: 'string', default: '600' },
-    only: { type: 'string' },
-    format: { type: 'string', default: 'text' },
-    ledger: { type: 'boolean', default: false },
-  },
-});
+type Options = {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly seconds: number;
+  readonly only?: string;
+  readonly format: 'text' | 'json';
+  readonly ledger: boolean;
+};
+
+const values: Options = optionsOf(
+  longCommand('mutants', 'Looks for a seed that finds each mistake that is made on purpose.')
+    .option('--seed <s>', 'the first one', wholeNumber('--seed', 0), 1)
+    .option('--seeds <n>', 'at most, for one mutant', wholeNumber('--seeds', 1), 20_000)
+    .option('--seconds <n>', 'at most, for one mutant', wholeNumber('--seconds', 1), 600)
+    .addOption(new Option('--only <name>', 'this mutant').choices(MUTANT_NAMES))
+    .addOption(new Option('--format <format>').choices(['text', 'json']).default('text'))
+    .option('--ledger', 'adds the result to docs/ledger.jsonl', false),
+);
 
 const NAME_WIDTH = 32;
 const mutants = values.only === undefined ? SIM_MUTANTS : [mutantOf(values.only)];
-const firstSeed = Number(values.seed);
-const seedsMax = Number(values.seeds);
+const firstSeed = values.seed;
+const seedsMax = values.seeds;
 const results: { name: string; kill: Kill | null }[] = [];
 
 tuneEngine();
 for (const mutant of mutants) {
-  const endMs = performance.now() + Number(values.seconds) * 1000;
+  const endMs = performance.now() + values.seconds * 1000;
   process.stderr.write(`${mutant.name} …\n`);
   const isOver = (): boolean => performance.now() > endMs;
   const kill = killMutant(mutant, { firstSeed, seedsMax, isOver });
