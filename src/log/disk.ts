@@ -20,6 +20,11 @@ export interface Disk {
   /** Opens a file; a directory may be opened with 'read' in order to sync it. */
   openFile(path: string, mode: OpenMode): DiskFile;
   close(file: DiskFile): void;
+  /**
+   * As {@link close}, for a file whose name is gone: giving back what it held takes long, and
+   * nobody waits for it.
+   */
+  closeLater(file: DiskFile): void;
   /** Writes all of the bytes or throws; a part may have been written when it throws. */
   writeAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number): void;
   /** Bytes read: less than `length` only at the end of the file. */

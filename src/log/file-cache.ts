@@ -106,7 +106,8 @@ export class FileCache {
   #closeOld(nowMs: number): void {
     this.#leaving = this.#leaving.filter((entry) => {
       const isOver = nowMs - entry.usedMs > GRACE_MS;
-      if (isOver) this.#close(entry);
+      if (isOver && entry.holds > 0) entry.isDoomed = true;
+      else if (isOver) this.#disk.closeLater(entry.file);
       return !isOver;
     });
     if (this.#open.size < this.#filesMax) return;

@@ -32,6 +32,7 @@ export class EpochFile {
   isCurrent: boolean;
   readonly #disk: Disk;
   readonly #path: string;
+  #logStart: Offset | null = null;
 
   constructor(disk: Disk, directory: string, isCurrent: boolean) {
     this.#disk = disk;
@@ -39,9 +40,15 @@ export class EpochFile {
     this.isCurrent = isCurrent;
   }
 
+  /** True when the file says where the log starts, too. */
+  isExact(logStart: Offset): boolean {
+    return this.isCurrent && logStart === this.#logStart;
+  }
+
   write(epochs: readonly EpochEntry[], logStart: Offset): void {
     replaceText(this.#disk, this.#path, epochCheckpointText(epochs, logStart), false);
     this.isCurrent = true;
+    this.#logStart = logStart;
   }
 }
 

@@ -4,6 +4,7 @@
  * nobody may wait for on a third: a slow sync keeps no write waiting.
  */
 import {
+  close,
   closeSync,
   constants,
   existsSync,
@@ -55,6 +56,11 @@ export class NodeDisk implements ThreadedDisk {
 
   close(file: DiskFile): void {
     closeSync(file.fd);
+  }
+
+  closeLater(file: DiskFile): void {
+    // Nothing that could go wrong concerns a file without a name.
+    close(file.fd, () => {});
   }
 
   writeAt(

@@ -89,7 +89,7 @@ export class PartitionLog {
   }
 
   private constructor(options: PartitionLogOptions, files: FileCache) {
-    const { disk, wal, topicId, partition, directory } = options;
+    const { disk, wal, clock, topicId, partition, directory } = options;
     this.topicId = topicId;
     this.partition = partition;
     this.directory = directory;
@@ -107,8 +107,7 @@ export class PartitionLog {
     this.#reader = new LogReader(view, options.decompress);
     this.scrub = new LogScrub(view, this.#health);
     this.#ledger = new SyncLedger({
-      disk,
-      wal,
+      ...{ disk, wal, clock },
       group: this.#group,
       state: this.#state,
       segments: this.#segments,
@@ -340,7 +339,6 @@ export class PartitionLog {
       if (offset === this.#logEnd.offset && !this.#segments.active.isEmpty) this.#roll();
       const start = placeBefore(this.#state, this.#reader.baseOffsetOf(offset));
       this.#apply({ kind: 'log-start', logStartOffset: offset, start });
-      this.#folder.changeEpochs();
       this.#wal.flush((error) => {
         if (error !== null || this.#health.isClosed) return;
         this.#health.attempt('unlink in', () => this.#segments.dropBelow(start.offset));
@@ -362,7 +360,8 @@ export class PartitionLog {
   checkpoint(): void {
     if (this.failure !== null || !this.#folder.isChanged) return;
     this.#health.attempt('checkpoint', () => this.#segments.active.flushIndexes());
-    this.#folder.writeEpochs();
+    this.#folder.settleEpochs();
+    this.#syncSealed();
     this.#folder.checkpoint();
   }
 
@@ -390,17 +389,19 @@ export class PartitionLog {
 
   #settle(): void {
     this.#segments.active.flushIndexes(true);
-    this.#folder.writeEpochs();
     this.#ledger.syncNow(this.#logEnd);
     this.#folder.closeCleanly();
   }
 
   #roll(): void {
     this.#recent.clear();
-    const sealed = this.#segments.roll(this.#logEnd.offset);
-    if (this.#config.durability === 'synced') return this.#folder.checkpoint();
-    // Nobody waits for it, but it lets recovery believe the segment.
-    this.#ledger.syncLater(sealed, () => this.#folder.checkpoint());
+    this.#ledger.noteSealed(this.#segments.roll(this.#logEnd.offset));
+    if (this.#config.durability === 'synced') this.#folder.checkpoint();
+    else this.#syncSealed();
+  }
+
+  #syncSealed(): void {
+    this.#ledger.syncSealed(() => this.#folder.checkpoint());
   }
 
   #hideMark(): void {

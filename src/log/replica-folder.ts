@@ -63,12 +63,12 @@ export class ReplicaFolder {
     this.#epochFile.isCurrent = false;
   }
 
-  /** Derived, for Kafka's tools: when it cannot be written now, the next occasion will do. */
+  /**
+   * Derived, for Kafka's tools: when it cannot be written now, the next occasion will do. A log
+   * start that has moved waits for a checkpoint, since retention moves it all the time.
+   */
   writeEpochs(): void {
-    if (this.#epochFile.isCurrent) return;
-    const { health, state } = this.#o;
-    const { epochs, logStartOffset } = state;
-    health.attempt('write epochs of', () => this.#epochFile.write(epochs, logStartOffset));
+    if (!this.#epochFile.isCurrent) this.#writeEpochs();
   }
 
   /** Starts writing a checkpoint. */
@@ -83,8 +83,20 @@ export class ReplicaFolder {
 
   /** Says that everything is on disk, which it must be; the next open scans nothing. */
   closeCleanly(): void {
+    this.settleEpochs();
     this.#isClosing = true;
     this.#checkpointer.writeNow();
+  }
+
+  /** The epoch file is to say everything, the log start too. */
+  settleEpochs(): void {
+    if (!this.#epochFile.isExact(this.#o.state.logStartOffset)) this.#writeEpochs();
+  }
+
+  #writeEpochs(): void {
+    const { health, state } = this.#o;
+    const { epochs, logStartOffset } = state;
+    health.attempt('write epochs of', () => this.#epochFile.write(epochs, logStartOffset));
   }
 
   close(): void {

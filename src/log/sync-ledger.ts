@@ -3,19 +3,28 @@
  * every segment, the folder and the write-ahead log were synced after the ticket was written, and
  * never for more than the log still holds. Thread: the shard's; syncs complete on it.
  */
+import type { Clock } from '../base/clock.js';
 import type { GroupKey } from '../base/group.js';
 import { type Position, maxPosition, minPosition } from '../base/position.js';
+import type { MonotonicMs } from '../base/units.js';
 import type { Disk } from './disk.js';
 import type { ReplicaState } from './replica-state.js';
 import type { Segment } from './segment.js';
 import { type SegmentList, type SyncItem, itemOf } from './segment-list.js';
 import type { Wal } from './wal.js';
 
+/**
+ * A sealed segment is left alone for so long: what retention removes before never costs the disk
+ * anything. A kill in between costs recovery a scan of what was written meanwhile.
+ */
+const SEALED_MS = 5_000;
+
 /** `synced`: everything before it is durable, as the topic's durability defines it. */
 export type SyncDone = (error: Error | null, synced: Position) => void;
 
 export type LedgerOptions = {
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly wal: Wal;
   readonly group: GroupKey;
   readonly state: ReplicaState;
@@ -39,6 +48,8 @@ type Ticket = {
 export class SyncLedger {
   readonly #o: LedgerOptions;
   readonly #tickets = new Set<Ticket>();
+  /** Segments that nobody has synced since, oldest first. */
+  readonly #sealed: { readonly segment: Segment; readonly atMs: MonotonicMs }[] = [];
   #synced: Position;
   /**
    * The first error. A sync of the same file that ran beside the failed one may have gone well
@@ -85,9 +96,27 @@ export class SyncLedger {
     return withSegments ? segments.unsynced() : segments.unnamed();
   }
 
-  /** Makes a sealed segment durable when nobody waits for it. */
-  syncLater(segment: Segment, then: () => void): void {
-    if (this.#failure !== null) return;
+  /**
+   * Makes segments durable that were sealed {@link SEALED_MS} ago: nobody waits for that, but it
+   * lets recovery believe them. `then` runs after each.
+   */
+  syncSealed(then: () => void): void {
+    const { segments, clock } = this.#o;
+    const beforeMs = clock.monotonicMs() - SEALED_MS;
+    for (let next = this.#sealed[0]; next !== undefined; next = this.#sealed[0]) {
+      if (this.#failure !== null || next.atMs > beforeMs) return;
+      this.#sealed.shift();
+      // It may have gone, or be written to again after a truncation.
+      const isSealed = segments.all.includes(next.segment) && next.segment !== segments.active;
+      if (isSealed && next.segment.isDirty) this.#syncLater(next.segment, then);
+    }
+  }
+
+  noteSealed(segment: Segment): void {
+    this.#sealed.push({ segment, atMs: this.#o.clock.monotonicMs() });
+  }
+
+  #syncLater(segment: Segment, then: () => void): void {
     const { file, settle } = itemOf(segment);
     this.#o.disk.syncLater(file, (error) => {
       settle(error);

@@ -152,6 +152,11 @@ export class WriteBehind implements Disk {
     else use.isClosing = true;
   }
 
+  closeLater(file: DiskFile): void {
+    if (this.#uses.has(file.fd)) this.close(file);
+    else this.#disk.closeLater(file);
+  }
+
   fileSize(path: string): number {
     let size = this.#disk.fileSize(path);
     for (const { position, bytes } of this.#trails.get(path)?.pieces ?? []) {

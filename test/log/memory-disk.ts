@@ -162,6 +162,10 @@ export class MemoryDisk implements ThreadedDisk {
     if (!this.#open.delete(file.fd)) throw errnoError('EBADF', file.path);
   }
 
+  closeLater(file: DiskFile): void {
+    this.close(file);
+  }
+
   writeAt(file: DiskFile, position: number, bytes: Uint8Array, start: number, length: number) {
     const node = this.#fileOf(file);
     const grows = Math.max(0, position + length - node.content.size);
