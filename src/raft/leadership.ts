@@ -97,9 +97,10 @@ export class Leadership {
     this.#gapRound = this.requestRound();
   }
 
-  /** Heartbeats, and the end of transfers that take too long. */
+  /** Heartbeats, and the end of transfers that take too long and of leading without a majority. */
   tick(): void {
     const { nowTick, config } = this.#core;
+    if (!this.hasMajority) return this.#resign();
     if (nowTick >= this.#nextBeatTick) this.#isRoundDue = true;
     const transfer = this.#transfer;
     if (transfer !== null && nowTick >= transfer.deadlineTick) {
@@ -118,6 +119,17 @@ export class Leadership {
     const heard = this.#voters.map((progress) => progress?.lastHeardTick ?? nowTick);
     const { electionTicksMin, electionTicksMax } = config.knobs;
     return nowTick - quorumNumber(heard) < (electionTicksMin + electionTicksMax) / 2;
+  }
+
+  /**
+   * The others may hear this leader well though it does not hear them: without a word they would
+   * wait for another election timeout. One is asked, so that votes are not split.
+   */
+  #resign(): void {
+    const [best] = this.#voters
+      .filter((progress): progress is Progress => progress?.forgetful === 0)
+      .sort((a, b) => comparePositions(b.match, a.match) || b.lastHeardTick - a.lastHeardTick);
+    if (best !== undefined) this.#core.send(best.id, { type: 'timeout-now' });
   }
 
   /** Moves the commit position as far as durable positions of a majority allow. */
