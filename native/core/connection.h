@@ -50,6 +50,7 @@ struct Connection {
   bool is_close_requested = false;  // ends after the next flush
   bool may_be_half_open = false;    // the peer's last byte does not end it
   bool is_read_ended = false;
+  bool is_reading_ahead = false;  // the head of its queue is being read from the disk
 
   uint32_t frame_deadline_ms = 0;  // 0: none
   uint64_t frame_begun_ms = 0;     // loop time at which the frame in work began; 0: none has

@@ -16,6 +16,8 @@ constexpr size_t kPartsMax = 64;
 constexpr size_t kSliceBytes = 64 * 1024;
 // One sendfile call: long enough to be cheap, short enough not to hold the loop.
 constexpr size_t kSendfileBytesMax = 512 * 1024;
+// Read from the disk at a time; enough for the next read to be under way while this is sent.
+constexpr size_t kColdBytesMax = 1024 * 1024;
 
 }  // namespace
 
@@ -32,8 +34,11 @@ void OutboundQueue::Append(const uint8_t* bytes, size_t length) {
 }
 
 int OutboundQueue::AppendRange(int fd, uint64_t position, size_t length) {
+  if (length < kSendfileBytesMin) {
+    const int error = ReadIntoChunks(fd, &position, &length);
+    if (error != 0) return error;
+  }
   if (length == 0) return 0;
-  if (length < kSendfileBytesMin) return ReadIntoChunks(fd, position, length);
   const int copy = platform::Duplicate(fd);
   if (copy < 0) return copy;
   Item item;
@@ -52,6 +57,10 @@ FlushResult OutboundQueue::Flush(int socket, size_t budget, int* error) {
     if (total >= budget) return FlushResult::kBudget;
     bool is_partial = false;
     const bool is_range = items_[head_].file >= 0;
+    if (is_range && IsCold(&items_[head_])) {
+      counters_->cold_ranges++;
+      return FlushResult::kCold;
+    }
     const ssize_t sent = is_range ? SendRange(socket, &is_partial) : SendBytes(socket, &is_partial);
     if (sent == -EAGAIN || sent == -EWOULDBLOCK) return FlushResult::kBlocked;
     if (sent < 0) {
@@ -62,6 +71,24 @@ FlushResult OutboundQueue::Flush(int socket, size_t budget, int* error) {
     if (is_partial) return FlushResult::kBlocked;
   }
   return FlushResult::kEmpty;
+}
+
+bool OutboundQueue::IsCold(Item* item) const {
+  if (item->position < item->warm_until) return false;
+  const size_t next = std::min(item->length, kSendfileBytesMax);
+  if (!platform::IsResident(item->file, item->position, next)) return true;
+  item->warm_until = item->position + next;
+  return false;
+}
+
+OutboundQueue::ColdRange OutboundQueue::Cold() const {
+  const Item& item = items_[head_];
+  return {item.file, item.position, std::min(item.length, kColdBytesMax)};
+}
+
+void OutboundQueue::Warmed() {
+  Item& item = items_[head_];
+  item.warm_until = item.position + std::min(item.length, kColdBytesMax);
 }
 
 void OutboundQueue::Clear() {
@@ -86,20 +113,22 @@ OutboundQueue::Item* OutboundQueue::OpenChunk(size_t wanted) {
   return &items_.back();
 }
 
-int OutboundQueue::ReadIntoChunks(int fd, uint64_t position, size_t length) {
-  while (length > 0) {
-    Item* chunk = OpenChunk(length);
-    const size_t part = std::min(length, chunk->buffer.capacity() - chunk->end);
-    const int64_t got = platform::ReadAll(fd, chunk->buffer.data() + chunk->end, part, position);
-    if (got != static_cast<int64_t>(part)) {
-      if (chunk->begin == chunk->end) items_.pop_back();
-      return got < 0 ? static_cast<int>(got) : -ENODATA;
-    }
-    chunk->end += part;
-    memory_bytes_ += part;
-    counters_->copied_range_bytes += part;
-    position += part;
-    length -= part;
+// Takes what can be read at once off the front of the range; 0 or a negative errno.
+int OutboundQueue::ReadIntoChunks(int fd, uint64_t* position, size_t* length) {
+  while (*length > 0) {
+    Item* chunk = OpenChunk(*length);
+    const size_t part = std::min(*length, chunk->buffer.capacity() - chunk->end);
+    const int64_t got =
+        platform::ReadResident(fd, chunk->buffer.data() + chunk->end, part, *position);
+    const size_t taken = got < 0 ? 0 : static_cast<size_t>(got);
+    chunk->end += taken;
+    memory_bytes_ += taken;
+    counters_->copied_range_bytes += taken;
+    *position += taken;
+    *length -= taken;
+    if (chunk->begin == chunk->end) items_.pop_back();
+    if (got == 0) return -ENODATA;
+    if (got < 0) return got == -EAGAIN ? 0 : static_cast<int>(got);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 // What one connection still has to send: copied bytes and file ranges, in the order given. Small
 // writes are gathered in shared chunks and leave in one call; a range leaves by sendfile, or
-// where that does not exist in slices through memory. One thread.
+// where that does not exist in slices through memory. It never waits for a disk by itself: bytes
+// that are not in the page cache are for the owner to have read ahead. One thread.
 //
 //   items_: [ ...sent | bytes | bytes | range (own descriptor) | bytes | ... ]
 //                       ^ head_
@@ -25,12 +26,14 @@ struct OutboundCounters {
   uint64_t sendfile_calls = 0;
   uint64_t sendfile_bytes = 0;
   uint64_t copied_range_bytes = 0;
+  uint64_t cold_ranges = 0;
 };
 
 enum class FlushResult {
   kEmpty,    // everything was taken
   kBlocked,  // the kernel takes no more now
   kBudget,   // stopped to let others have their turn
+  kCold,     // what comes next has to be read from the disk: see Cold
   kShort,    // a file range ended early
   kFailed,   // see `error`
 };
@@ -58,6 +61,16 @@ class OutboundQueue {
   // Sends until the socket blocks or `budget` bytes are gone. `error` is an errno value.
   FlushResult Flush(int socket, size_t budget, int* error);
 
+  // After kCold: what is to be read before anything goes on; the descriptor stays the queue's. The
+  // owner says when that was done, or that it cannot be: the next flush sends it in any case.
+  struct ColdRange {
+    int file;
+    uint64_t position;
+    size_t length;
+  };
+  ColdRange Cold() const;
+  void Warmed();
+
   void Clear();
 
  private:
@@ -69,10 +82,12 @@ class OutboundQueue {
     uint64_t position = 0;
     size_t length = 0;
     bool is_copying = false;  // sendfile does not work for this file
+    uint64_t warm_until = 0;  // up to here nobody asks again whether the bytes are at hand
   };
 
   Item* OpenChunk(size_t wanted);
-  int ReadIntoChunks(int fd, uint64_t position, size_t length);
+  int ReadIntoChunks(int fd, uint64_t* position, size_t* length);
+  bool IsCold(Item* item) const;
   ssize_t SendBytes(int socket, bool* is_partial);
   ssize_t SendRange(int socket, bool* is_partial);
   int CopySlice();

@@ -153,7 +153,7 @@ size_t SocketLayer::OutboundBytes(ConnectionId id) const {
 // Sends what the kernel takes and draws the consequences for reading.
 void SocketLayer::Flush(Connection* c) {
   int error = 0;
-  const FlushResult result = c->outbound.Flush(c->fd, kFlushBytesMax, &error);
+  const FlushResult result = Send(c, &error);
   if (result == FlushResult::kShort) return End(c, CloseReason::kRangeEndedEarly);
   if (result == FlushResult::kFailed) return End(c, CloseReason::kErrno, error);
   const size_t left = c->outbound.bytes();
@@ -172,6 +172,16 @@ void SocketLayer::Flush(Connection* c) {
   UpdatePoll(c);
 }
 
+FlushResult SocketLayer::Send(Connection* c, int* error) {
+  if (c->is_reading_ahead) return FlushResult::kCold;
+  for (;;) {
+    const FlushResult result = c->outbound.Flush(c->fd, kFlushBytesMax, error);
+    if (result != FlushResult::kCold || StartReadAhead(c)) return result;
+    // Without a thread or a descriptor the loop waits for the disk after all.
+    c->outbound.Warmed();
+  }
+}
+
 void SocketLayer::UpdatePoll(Connection* c) {
   if (!c->has_poll || c->state == Connection::State::kEnding) return;
   int events = 0;
@@ -179,7 +189,7 @@ void SocketLayer::UpdatePoll(Connection* c) {
     events = UV_WRITABLE;
   } else {
     if (c->MayRead()) events |= UV_READABLE;
-    if (!c->outbound.IsEmpty()) events |= UV_WRITABLE;
+    if (!c->outbound.IsEmpty() && !c->is_reading_ahead) events |= UV_WRITABLE;
   }
   if (events == c->poll_events) return;
   const int status = events == 0 ? uv_poll_stop(&c->poll)

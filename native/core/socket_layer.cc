@@ -230,6 +230,7 @@ void SocketLayer::FillCounters(double* into) const {
       counters_.read_pauses,
       counters_.accept_backoffs,
       platform::kHasSendfile ? 1u : 0u,
+      outbound_counters_.cold_ranges,
   };
   std::transform(values, values + kSocketCounterCount, into,
                  [](uint64_t value) { return static_cast<double>(value); });

@@ -28,6 +28,7 @@
 
 #include "buffer_pool.h"
 #include "connection.h"
+#include "read_ahead.h"
 
 namespace lograft {
 
@@ -73,7 +74,7 @@ struct SocketCounters {
   uint64_t read_pauses = 0;
   uint64_t accept_backoffs = 0;
 };
-constexpr size_t kSocketCounterCount = 18;  // these, the outbound ones and kHasSendfile
+constexpr size_t kSocketCounterCount = 19;  // these, the outbound ones and kHasSendfile
 
 class SocketHost {
  public:
@@ -185,6 +186,7 @@ class SocketLayer {
   bool Read(Connection* c);
   ssize_t ReadInto(Connection* c, iovec* parts, int count);
   void Flush(Connection* c);
+  FlushResult Send(Connection* c, int* error);
   void UpdatePoll(Connection* c);
   void MarkDirty(Connection* c);
   void MarkStarved(Connection* c);
@@ -195,6 +197,11 @@ class SocketLayer {
   void LetGo(Connection* c);
   void NoteFrameProgress(Connection* c, bool completed);
   void RemoveSlot(Connection* c);
+
+  // socket_cold.cc: bytes that have to come from the disk
+  static void OnReadDone(uv_async_t* handle);
+  bool StartReadAhead(Connection* c);
+  bool MayReadAhead();
 
   // socket_open.cc: how connections come to be, timer, handles
   static void OnListenerPoll(uv_poll_t* handle, int status, int events);
@@ -224,6 +231,9 @@ class SocketLayer {
   uv_idle_t wake_ = {};  // active while something waits for the next Pump
   uv_check_t check_ = {};
   uv_timer_t timer_ = {};
+  uv_async_t read_done_ = {};             // used with read_ahead_
+  std::unique_ptr<ReadAhead> read_ahead_;  // made when first needed
+  size_t reads_ahead_ = 0;                 // parts asked for and not told
   size_t open_handles_ = 0;
   bool is_ref_ = true;
   bool is_pumping_ = false;

@@ -349,6 +349,10 @@ void SocketLayer::Wake() {
 void SocketLayer::Destroy() {
   if (is_destroyed_) return;
   is_destroyed_ = true;
+  if (read_ahead_ != nullptr) {
+    read_ahead_->Join();
+    uv_close(reinterpret_cast<uv_handle_t*>(&read_done_), &SocketLayer::OnOwnHandleClosed);
+  }
   for (Connection*& c : slots_) {
     if (c == nullptr) continue;
     SendLast(c);

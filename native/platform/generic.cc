@@ -29,6 +29,14 @@ int WithFlags(int fd) {
 
 const bool kHasSendfile = false;
 
+int64_t ReadResident(int fd, uint8_t* bytes, size_t length, uint64_t position) {
+  return ReadAll(fd, bytes, length, position);
+}
+
+bool IsResident(int, uint64_t, size_t) { return true; }
+
+void WillRead(int, uint64_t, size_t) {}
+
 int64_t VoluntarySwitches() { return -1; }
 
 int SyncData(int fd) {

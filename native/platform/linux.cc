@@ -55,6 +55,42 @@ uint64_t UniqueMountId(const std::string& path) {
   return (mask & kMountIdUnique) != 0 ? statx_words[kMountIdWord] : 0;
 }
 
+int64_t ReadResident(int fd, uint8_t* bytes, size_t length, uint64_t position) {
+  iovec part = {bytes, length};
+  ssize_t done;
+  do {
+    done = preadv2(fd, &part, 1, static_cast<off_t>(position), RWF_NOWAIT);
+  } while (done < 0 && errno == EINTR);
+  if (done >= 0 || errno == EAGAIN) return done < 0 ? -EAGAIN : done;
+  return ReadAll(fd, bytes, length, position);
+}
+
+// cachestat(2), Linux 6.5. Spelled out, for older headers know neither its number nor its types.
+bool IsResident(int fd, uint64_t position, size_t length) {
+  constexpr long kCachestat = 451;
+  constexpr uint64_t kPageBytes = 4096;
+  struct {
+    uint64_t offset;
+    uint64_t length;
+  } range = {position, length};
+  struct {
+    uint64_t cached;
+    uint64_t others[4];  // dirty, in write-back, evicted, evicted lately
+  } pages = {};
+  if (length == 0 || syscall(kCachestat, fd, &range, &pages, 0) != 0) return true;
+  const uint64_t first = position / kPageBytes;
+  const uint64_t last = (position + length - 1) / kPageBytes;
+  if (pages.cached < last - first + 1) return false;
+  // Pages count from when their read begins; the last one tells whether it has ended.
+  uint8_t byte;
+  return ReadResident(fd, &byte, 1, position + length - 1) != -EAGAIN;
+}
+
+void WillRead(int fd, uint64_t position, size_t length) {
+  posix_fadvise(fd, static_cast<off_t>(position), static_cast<off_t>(length),
+                POSIX_FADV_WILLNEED);
+}
+
 int64_t VoluntarySwitches() {
   struct rusage usage;
   return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : -1;

@@ -3,7 +3,7 @@
 // keep no state. Any thread; those marked "blocks" may wait for a disk.
 //
 //   posix.cc    everything that POSIX has, for every system
-//   linux.cc    accept4, fdatasync, fallocate, sendfile
+//   linux.cc    accept4, fdatasync, fallocate, sendfile, what is in the page cache
 //   generic.cc  the same without them (macOS: F_FULLFSYNC, F_PREALLOCATE)
 #pragma once
 
@@ -25,6 +25,17 @@ int WriteAllParts(int fd, iovec* parts, size_t count, uint64_t position);
 
 // Blocks. Bytes read (fewer than `length` only at the end of the file) or a negative errno.
 int64_t ReadAll(int fd, uint8_t* bytes, size_t length, uint64_t position);
+
+// Bytes read without waiting for a disk: fewer than `length` at the end of the file, or where the
+// rest is not in the page cache (-EAGAIN: none of it is). Reads as ReadAll does where the system
+// cannot say.
+int64_t ReadResident(int fd, uint8_t* bytes, size_t length, uint64_t position);
+
+// Whether all of a range is in the page cache; true where the system does not say.
+bool IsResident(int fd, uint64_t position, size_t length);
+
+// A hint: this range is about to be read.
+void WillRead(int fd, uint64_t position, size_t length);
 
 // Blocks. Makes the data of a file, and the metadata needed to read it, durable.
 int SyncData(int fd);

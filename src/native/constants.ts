@@ -26,7 +26,7 @@ export const NATIVE_CONSTANTS = Object.freeze({
   EVENT_STRIDE: 5,
   EVENT_KIND_COUNT: 7,
   CLOSE_REASON_COUNT: 9,
-  SOCKET_COUNTER_COUNT: 18,
+  SOCKET_COUNTER_COUNT: 19,
   FILE_COUNTER_COUNT: 8,
   SYNC_COUNTER_COUNT: 7,
   /** From this size on a file range leaves by sendfile rather than through memory. */

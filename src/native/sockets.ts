@@ -11,6 +11,7 @@ import type { FilePosition } from '../base/units.js';
 import { markAsUntransferable } from 'node:worker_threads';
 import { native } from './addon.js';
 import type { NativeHandle } from './addon.js';
+import { type SocketCounters, toCounters } from './socket-counters.js';
 import { NATIVE_CONSTANTS } from './constants.js';
 import { reportUncaught } from './uncaught.js';
 
@@ -65,32 +66,6 @@ export type SocketLayerOptions = {
   /** Above this a connection is not read until its queue is half empty. */
   readonly outboundBytesMax: number;
   readonly handler: SocketHandler;
-};
-
-export type SocketCounters = {
-  bytesIn: number;
-  bytesOut: number;
-  framesIn: number;
-  /** Frames that were put together from several reads, and those with a buffer of their own. */
-  framesCarried: number;
-  framesBig: number;
-  /** Calls into TypeScript. */
-  turns: number;
-  readCalls: number;
-  writevCalls: number;
-  sendfileCalls: number;
-  sendfileBytes: number;
-  /** Bytes of file ranges that went through memory. */
-  copiedRangeBytes: number;
-  accepted: number;
-  opened: number;
-  closed: number;
-  connections: number;
-  readPauses: number;
-  /** Accepting stopped for a moment: (almost) no descriptor was free. */
-  acceptBackoffs: number;
-  /** Whether large ranges leave by sendfile here; false where only plain reads exist. */
-  hasSendfile: boolean;
 };
 
 export class SocketLayer {
@@ -372,28 +347,4 @@ function closeReason(reason: number, first: number, second: number): string {
     default:
       return native.errnoName(first);
   }
-}
-
-function toCounters(into: Float64Array): SocketCounters {
-  const at = (index: number): number => into[index] ?? 0;
-  return {
-    bytesIn: at(0),
-    bytesOut: at(1),
-    framesIn: at(2),
-    framesCarried: at(3),
-    framesBig: at(4),
-    turns: at(5),
-    readCalls: at(6),
-    writevCalls: at(7),
-    sendfileCalls: at(8),
-    sendfileBytes: at(9),
-    copiedRangeBytes: at(10),
-    accepted: at(11),
-    opened: at(12),
-    closed: at(13),
-    connections: at(14),
-    readPauses: at(15),
-    acceptBackoffs: at(16),
-    hasSendfile: at(17) === 1,
-  };
 }

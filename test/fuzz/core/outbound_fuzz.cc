@@ -130,6 +130,9 @@ class Run {
       case FlushResult::kBlocked:
       case FlushResult::kBudget:
         return true;
+      case FlushResult::kCold:  // what lies behind the end of the file is never at hand
+        queue_.Warmed();
+        return true;
       case FlushResult::kShort:
         CHECK(is_short_);
         return false;

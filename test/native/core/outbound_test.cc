@@ -58,6 +58,14 @@ void QueueSomething(Random* random, OutboundQueue* queue, int file,
   expected->insert(expected->end(), from, from + static_cast<ptrdiff_t>(length));
 }
 
+// What the owner of a queue does beside its loop.
+void WarmUp(OutboundQueue* queue) {
+  const OutboundQueue::ColdRange cold = queue->Cold();
+  std::vector<uint8_t> bytes(cold.length);
+  platform::ReadAll(cold.file, bytes.data(), bytes.size(), cold.position);
+  queue->Warmed();
+}
+
 void TestOrder(uint64_t seed, const std::vector<uint8_t>& content, int file) {
   Random random(seed);
   Pair pair;
@@ -72,6 +80,7 @@ void TestOrder(uint64_t seed, const std::vector<uint8_t>& content, int file) {
     int error = 0;
     const FlushResult result = queue.Flush(pair.left, 1 + random.Below(500000), &error);
     CHECK(result != FlushResult::kFailed && result != FlushResult::kShort);
+    if (result == FlushResult::kCold) WarmUp(&queue);
     CHECK(queue.IsEmpty() == (queue.bytes() == 0));
     const ssize_t got = read(pair.right, buffer.data(), 1 + random.Below(buffer.size()));
     if (got > 0) received.insert(received.end(), buffer.data(), buffer.data() + got);
@@ -90,15 +99,47 @@ void TestShortFile(int file) {
   BufferPool pool;
   OutboundCounters counters;
   OutboundQueue queue(&pool, &counters);
-  CHECK_EQUAL(queue.AppendRange(file, kFileBytes - 10, 20), -ENODATA);
+  CHECK_EQUAL(queue.AppendRange(file, kFileBytes, 20), -ENODATA);
   CHECK(queue.IsEmpty());
   CHECK_EQUAL(queue.AppendRange(file, kFileBytes - 10, 70000), 0);
   int error = 0;
   FlushResult result;
   do {
     result = queue.Flush(pair.left, 1 << 20, &error);
-  } while (result == FlushResult::kBlocked);
+    if (result == FlushResult::kCold) WarmUp(&queue);
+  } while (result == FlushResult::kBlocked || result == FlushResult::kCold);
   CHECK(result == FlushResult::kShort);
+}
+
+// Bytes that the page cache lacks are asked for before they are sent, however few they are.
+void TestCold(const std::vector<uint8_t>& content, int file, size_t length) {
+  CHECK_EQUAL(fsync(file), 0);
+  CHECK_EQUAL(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+  // A file system that keeps its files in memory has nothing cold.
+  if (platform::IsResident(file, 1000, length)) return;
+  Pair pair;
+  BufferPool pool;
+  OutboundCounters counters;
+  OutboundQueue queue(&pool, &counters);
+  queue.Append(reinterpret_cast<const uint8_t*>("head"), 4);
+  CHECK_EQUAL(queue.AppendRange(file, 1000, length), 0);
+  CHECK_EQUAL(queue.bytes(), 4 + length);
+  std::vector<uint8_t> received;
+  std::vector<uint8_t> buffer(100000);
+  int error = 0;
+  for (FlushResult result = FlushResult::kBlocked; result != FlushResult::kEmpty;) {
+    result = queue.Flush(pair.left, 1 << 20, &error);
+    CHECK(result != FlushResult::kFailed && result != FlushResult::kShort);
+    if (result == FlushResult::kCold) WarmUp(&queue);
+    for (ssize_t got; (got = read(pair.right, buffer.data(), buffer.size())) > 0;) {
+      received.insert(received.end(), buffer.data(), buffer.data() + got);
+    }
+  }
+  // Asking for a few bytes may have brought them already.
+  CHECK(counters.cold_ranges >= 1 || length < kSendfileBytesMin);
+  CHECK(std::memcmp(received.data(), "head", 4) == 0);
+  CHECK(std::memcmp(received.data() + 4, content.data() + 1000, length) == 0);
+  CHECK_EQUAL(received.size(), 4 + length);
 }
 
 void TestClosedPeer() {
@@ -121,6 +162,7 @@ void TestOutbound() {
   const std::vector<uint8_t> content = random.Bytes(kFileBytes);
   const int file = MakeFile(content);
   for (uint64_t seed = 1; seed <= 8; seed++) TestOrder(seed, content, file);
+  for (const size_t length : {100, 60000, 70000, 2500000}) TestCold(content, file, length);
   TestShortFile(file);
   TestClosedPeer();
   close(file);
