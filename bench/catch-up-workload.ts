@@ -7,10 +7,12 @@ import type { ConsumeJob, Lane } from './jobs.js';
 import { awaitSettled, createTopic, deleteTopic, endOffsets } from './kafka-calls.js';
 import {
   CPU_PER_GB,
+  ELECTIONS,
   P50,
   P99,
   RECORD_RATE,
   RESIDENT,
+  SWITCHES_PER_REQUEST,
   THROUGHPUT,
   measureJob,
 } from './measured-run.js';
@@ -33,7 +35,10 @@ export const CATCH_UP: Workload = {
   id: 'W6',
   title: 'catch-up consume from the page cache, 1 MB fetches',
   durability: 'cached',
-  metrics: [THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB, RESIDENT],
+  metrics: [
+    ...[THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB],
+    ...[SWITCHES_PER_REQUEST, RESIDENT, ELECTIONS],
+  ],
   prepare,
 };
 

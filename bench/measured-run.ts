@@ -1,10 +1,18 @@
 /**
- * One run of the generator with the brokers watched from outside: their CPU and writes between the
- * opening and the closing of its window, their memory at its end.
+ * One run of the generator with the brokers watched from outside: their CPU, context switches and
+ * the disk between the opening and the closing of its window, their memory at its end, and the
+ * elections of the whole run.
  */
+import { deviceBytesWritten } from './block-device.js';
 import { GeneratorProcess } from './generator-process.js';
 import type { Job, JobResult } from './jobs.js';
-import { type Usage, largestResidentBytes, usageOf } from './proc.js';
+import {
+  type Switches,
+  cpuSecondsOf,
+  largestResidentBytes,
+  switchesBetween,
+  switchesOf,
+} from './proc.js';
 import type { Cluster } from './system.js';
 import type { Metric, Values } from './workload.js';
 
@@ -23,19 +31,47 @@ export const CPU_PER_MILLION: Metric = {
   unit: 's',
   better: 'lower',
 };
-export const WRITTEN: Metric = { name: 'written to disk', unit: 'MB', better: 'lower' };
+/** Of all threads of the brokers, given away and lost together. */
+export const SWITCHES_PER_REQUEST: Metric = {
+  name: 'context switches per request',
+  unit: '',
+  better: 'lower',
+};
+/**
+ * What the block device of the data was given during the window: by the brokers, the file system's
+ * journal and whoever else writes to it. Dirty pages that wait for their writeback when the window
+ * closes are not in it, nor are files that retention deleted before theirs: a run without syncs may
+ * show little. Not measured where no single block device lies below the folder.
+ */
+export const DEVICE_WRITES: Metric = {
+  name: 'block device writes, whole machine',
+  unit: 'MB',
+  better: 'lower',
+};
+/**
+ * Leaders that were elected from before the load to after it, warm-up included. Zero in a healthy
+ * run; another number does not make the run invalid, but a reader has to know of it.
+ */
+export const ELECTIONS: Metric = { name: 'elections', unit: '', better: 'lower' };
 export const RESIDENT: Metric = { name: 'RSS of the largest node', unit: 'MB', better: 'lower' };
 
 export type MeasuredRun = { readonly result: JobResult; readonly values: Values };
 
+/** What is read at both ends of the window. */
+type Sample = {
+  readonly cpuSeconds: number;
+  readonly switches: Switches;
+  readonly deviceBytes: number | null;
+};
+
 export async function measureJob(cluster: Cluster, job: Job): Promise<MeasuredRun> {
-  const usages: Usage[] = [];
-  const generator = new GeneratorProcess(job, () => usages.push(usageOf(cluster.pids())));
+  const samples: Sample[] = [];
+  const electionsBefore = await cluster.elections();
+  const generator = new GeneratorProcess(job, () => samples.push(sampleOf(cluster)));
   const result = await generator.result;
-  const [opened, closed] = usages;
-  if (opened === undefined || closed === undefined) {
-    return { result, values: {} };
-  }
+  const electionsAfter = await cluster.elections();
+  const [opened, closed] = samples;
+  if (opened === undefined || closed === undefined) return { result, values: {} };
   const seconds = result.elapsedMs / 1e3;
   const bytes = result.records * job.recordBytes;
   const cpuSeconds = closed.cpuSeconds - opened.cpuSeconds;
@@ -47,8 +83,30 @@ export async function measureJob(cluster: Cluster, job: Job): Promise<MeasuredRu
     [P999.name]: result.latencies.p999Us,
     [CPU_PER_GB.name]: cpuSeconds / (bytes / GB),
     [CPU_PER_MILLION.name]: cpuSeconds / (result.requests / 1e6),
-    [WRITTEN.name]: (closed.writtenBytes - opened.writtenBytes) / MB,
+    [SWITCHES_PER_REQUEST.name]:
+      switchesBetween(opened.switches, closed.switches) / result.requests,
     [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,
+    ...difference(DEVICE_WRITES, opened.deviceBytes, closed.deviceBytes, MB),
+    ...difference(ELECTIONS, electionsBefore, electionsAfter),
   };
   return { result, values };
+}
+
+function sampleOf(cluster: Cluster): Sample {
+  const pids = cluster.pids();
+  return {
+    cpuSeconds: cpuSecondsOf(pids),
+    switches: switchesOf(pids),
+    deviceBytes: deviceBytesWritten(cluster.directory),
+  };
+}
+
+/** Empty where the counter is not to be had. */
+function difference(
+  { name }: Metric,
+  before: number | null,
+  after: number | null,
+  unit = 1,
+): Values {
+  return before === null || after === null ? {} : { [name]: (after - before) / unit };
 }

@@ -77,10 +77,12 @@ async function launch(directory: string): Promise<Cluster> {
   };
   const commandMs = performance.now();
   return track(directory, {
+    directory,
     bootstrap: NODE_IDS.map((id) => ({ host: '127.0.0.1', port: basePort + id - 1 })),
     commandMs,
     ready: Promise.all(NODE_IDS.map(start)).then(() => undefined),
     pids,
+    elections: () => Promise.resolve(null),
     kill: stop,
     restart: start,
     stop: async () => {

@@ -16,7 +16,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/cli/main.js');
 const CONFIG = join(ROOT, 'cluster.yml');
 const NODE_IDS = [1, 2, 3];
-const PORT_OFFSETS = NODE_IDS.flatMap((id) => [id - 1, 100 + id, 200 + id]);
+const PEER_PORT_OFFSET = 100;
+const HTTP_PORT_OFFSET = 200;
+const PORT_OFFSETS = NODE_IDS.flatMap((id) => [
+  id - 1,
+  PEER_PORT_OFFSET + id,
+  HTTP_PORT_OFFSET + id,
+]);
+const ELECTIONS = /^lograft_elections_total\{.*\} (\d+)$/gm;
 /** Old data goes soon, and leaders are where they shall be soon after a topic was created. */
 const SETTINGS = [
   'log.retention.check.interval.ms=500',
@@ -48,10 +55,12 @@ async function launch(directory: string): Promise<Cluster> {
   const settings = SETTINGS.flatMap((setting) => ['--set', setting]);
   const base = ['--config', CONFIG, '--base-port', String(basePort)];
   return track(directory, {
+    directory,
     bootstrap: NODE_IDS.map((id) => ({ host: '127.0.0.1', port: basePort + id - 1 })),
     commandMs: performance.now(),
     ready: lograft('up', '--detach', ...base, ...settings),
     pids: () => [...readPids(directory).values()],
+    elections: () => countElections(basePort),
     kill: (nodeId) => killQuietly(readPids(directory).get(nodeId) as number),
     restart: (nodeId) => lograft('start', String(nodeId)),
     stop: () => lograft('down'),
@@ -59,6 +68,17 @@ async function launch(directory: string): Promise<Cluster> {
       for (const pid of readPids(directory).values()) killQuietly(pid);
     },
   });
+}
+
+/** All reasons together: also a leadership that was handed over stops acks for a moment. */
+async function countElections(basePort: number): Promise<number> {
+  const counts = NODE_IDS.map(async (id) => {
+    const url = `http://127.0.0.1:${basePort + HTTP_PORT_OFFSET + id}/metrics`;
+    const samples = [...(await (await fetch(url)).text()).matchAll(ELECTIONS)];
+    if (samples.length === 0) throw new Error(`${url} does not tell of elections`);
+    return samples.reduce((total, [, count]) => total + Number(count), 0);
+  });
+  return (await Promise.all(counts)).reduce((total, count) => total + count, 0);
 }
 
 /** The file in which the command line notes what it started; nothing before it did. */

@@ -2,7 +2,7 @@
  * What Linux says of processes and of the machine, out of /proc. Sums and differences only: the
  * brokers are not asked, so that every system is measured the same way.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,24 +10,46 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const TICKS_PER_SECOND = 100;
 const KIB = 1024;
 
-export type Usage = {
-  readonly cpuSeconds: number;
-  /** What these processes caused to be written to the disk, sooner or later. */
-  readonly writtenBytes: number;
-};
-
-/** Since the processes started, over all of their threads. */
-export function usageOf(pids: readonly number[]): Usage {
-  let cpuSeconds = 0;
-  let writtenBytes = 0;
-  for (const pid of pids) {
+/** Processor time of these processes since they started, over all of their threads. */
+export function cpuSecondsOf(pids: readonly number[]): number {
+  const seconds = pids.map((pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The name in parentheses may hold spaces; utime and stime are fields 14 and 15.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    cpuSeconds += (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-    writtenBytes += numberIn(`/proc/${pid}/io`, /^write_bytes: (\d+)$/m);
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  });
+  return sum(seconds);
+}
+
+/** Thread → how often it gave its core away or lost it, since it started. */
+export type Switches = ReadonlyMap<string, number>;
+
+/** Of every thread that lives; Linux counts them nowhere per process. */
+export function switchesOf(pids: readonly number[]): Switches {
+  return new Map(
+    pids.flatMap((pid) => {
+      const threads = readdirSync(`/proc/${pid}/task`);
+      return threads.flatMap((thread) => threadSwitches(`/proc/${pid}/task/${thread}`));
+    }),
+  );
+}
+
+/** Those of the threads that lived at the end; what ended in between took its count with it. */
+export function switchesBetween(before: Switches, after: Switches): number {
+  return sum([...after].map(([thread, count]) => count - (before.get(thread) ?? 0)));
+}
+
+function threadSwitches(folder: string): [string, number][] {
+  let status: string;
+  try {
+    status = readFileSync(`${folder}/status`, 'latin1');
+  } catch (error) {
+    // It ended since the folder was listed.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
   }
-  return { cpuSeconds, writtenBytes };
+  const counts = [...status.matchAll(/^(?:non)?voluntary_ctxt_switches:\s+(\d+)$/gm)];
+  return [[folder, sum(counts.map(([, count]) => Number(count)))]];
 }
 
 /** Resident memory of the largest of these processes. */
@@ -59,4 +81,8 @@ function numberIn(path: string, pattern: RegExp): number {
   const match = pattern.exec(readFileSync(path, 'latin1'));
   if (match === null) throw new Error(`${path} has no ${pattern}`);
   return Number(match[1]);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -7,13 +7,15 @@ import { awaitSettled, createTopic, deleteTopic, endOffsets } from './kafka-call
 import {
   CPU_PER_GB,
   CPU_PER_MILLION,
+  DEVICE_WRITES,
+  ELECTIONS,
   P50,
   P99,
   P999,
   RECORD_RATE,
   RESIDENT,
+  SWITCHES_PER_REQUEST,
   THROUGHPUT,
-  WRITTEN,
   measureJob,
 } from './measured-run.js';
 import type { Cluster, Durability, System } from './system.js';
@@ -38,8 +40,9 @@ type Load = {
 
 /** Old data goes before the disk has to take it; each system is given the same. */
 const BOUNDED = { 'retention.bytes': String(48 * 2 ** 20), 'segment.bytes': String(32 * 2 ** 20) };
-const BULK: readonly Metric[] = [THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB, WRITTEN, RESIDENT];
-const SINGLE: readonly Metric[] = [P50, P99, P999, RECORD_RATE, CPU_PER_MILLION, RESIDENT];
+const MACHINE: readonly Metric[] = [SWITCHES_PER_REQUEST, DEVICE_WRITES, RESIDENT, ELECTIONS];
+const BULK: readonly Metric[] = [THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB, ...MACHINE];
+const SINGLE: readonly Metric[] = [P50, P99, P999, RECORD_RATE, CPU_PER_MILLION, ...MACHINE];
 
 const BATCHES_64_KIB: Load = { partitions: 6, inFlight: 5, recordsPerBatch: 63, recordBytes: 1024 };
 const BATCHES_1_MB: Load = { partitions: 6, inFlight: 2, recordsPerBatch: 1000, recordBytes: 1024 };

@@ -65,8 +65,7 @@ export function reportWorkload(
   const rows = metrics.map((metric) => {
     const lograft = spreadOf(runs, 'lograft', metric.name);
     const kafka = spreadOf(runs, 'kafka', metric.name);
-    const ratio = lograft === null || kafka === null ? null : lograft.median / kafka.median;
-    return { ...metric, lograft, kafka, ratio };
+    return { ...metric, lograft, kafka, ratio: ratioOf(lograft, kafka) };
   });
   return { id, title, durability, acknowledged, isValid, rows, runs };
 }
@@ -100,6 +99,11 @@ function spreadOf(runs: readonly Run[], system: SystemName, metric: string): Spr
 export function spreadOfValues(values: readonly number[]): Spread | null {
   if (values.length === 0) return null;
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** Of the medians; null when one was not measured, or is nothing to divide by. */
+export function ratioOf(one: Spread | null, other: Spread | null): number | null {
+  return one === null || other === null || other.median === 0 ? null : one.median / other.median;
 }
 
 export function isMet({ bound }: Pick<Goal, 'bound'>, measured: number | null): boolean | null {

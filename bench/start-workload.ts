@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic, produceOne, retry } from './kafka-calls.js';
 import { RESIDENT } from './measured-run.js';
-import { largestResidentBytes, usageOf } from './proc.js';
+import { cpuSecondsOf, largestResidentBytes } from './proc.js';
 import type { Cluster, System } from './system.js';
 import {
   type Prepared,
@@ -55,9 +55,9 @@ async function startAndRest(cluster: Cluster, system: System, idleMs: number): P
     return performance.now() - cluster.commandMs;
   };
   const [startMs] = await Promise.all([firstRecord(), cluster.ready]);
-  const before = usageOf(cluster.pids());
+  const before = cpuSecondsOf(cluster.pids());
   await sleep(idleMs);
-  const cpuSeconds = usageOf(cluster.pids()).cpuSeconds - before.cpuSeconds;
+  const cpuSeconds = cpuSecondsOf(cluster.pids()) - before;
   const values = {
     start: startMs,
     [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,

@@ -11,6 +11,8 @@ export type Durability = 'cached' | 'synced';
 
 /** Three running nodes, numbered 1 to 3. */
 export type Cluster = {
+  /** Where all of its data lies. */
+  readonly directory: string;
   readonly bootstrap: readonly Address[];
   /** When the command that starts it was given. */
   readonly commandMs: number;
@@ -18,6 +20,8 @@ export type Cluster = {
   readonly ready: Promise<void>;
   /** Processes of all nodes that run, one each. */
   pids(): readonly number[];
+  /** Elections that its nodes won since they started; null when it does not tell. */
+  elections(): Promise<number | null>;
   /** kill -9. */
   kill(nodeId: number): void;
   restart(nodeId: number): Promise<void>;

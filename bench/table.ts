@@ -1,5 +1,6 @@
 /** The report as text for people: one block per workload, then the goals. Pure. */
 import type { Report, Row, Spread, SystemName, Verdict, WorkloadReport } from './report.js';
+import type { Metric } from './workload.js';
 
 const NAME_COLUMNS = 40;
 const CELL_COLUMNS = 28;
@@ -41,7 +42,11 @@ function formatWorkload(report: WorkloadReport): string[] {
 function formatRow(row: Row, systems: readonly SystemName[]): string {
   const cells = systems.map((system) => formatSpread(row[system]));
   const ratio = row.ratio === null ? '' : `${formatNumber(row.ratio)} ×`;
-  return line([`${row.name}, ${row.unit}`, ...cells, ratio]);
+  return line([rowName(row), ...cells, ratio]);
+}
+
+export function rowName({ name, unit }: Metric): string {
+  return unit === '' ? name : `${name}, ${unit}`;
 }
 
 export function formatSpread(spread: Spread | null): string {

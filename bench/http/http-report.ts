@@ -1,6 +1,6 @@
 /** From runs of the HTTP scenarios to a document, and the document as text for people. Pure. */
-import { type Spread, type Verdict, isMet, spreadOfValues } from '../report.js';
-import { formatGoals, formatNumber, formatSpread, line } from '../table.js';
+import { type Spread, type Verdict, isMet, ratioOf, spreadOfValues } from '../report.js';
+import { formatGoals, formatNumber, formatSpread, line, rowName } from '../table.js';
 import type { Metric, RunOutcome } from '../workload.js';
 import { REQUESTS, RECORDS, STREAMED, type HttpScenario, type Side } from './http-scenarios.js';
 import { produceId } from './http-scenarios.js';
@@ -73,8 +73,7 @@ export function reportScenario(
   const rows = metrics.map((metric) => {
     const lograft = spreadOfValues(valuesOf('lograft', metric.name));
     const beside = spreadOfValues(valuesOf('peer', metric.name));
-    const ratio = lograft === null || beside === null ? null : lograft.median / beside.median;
-    return { ...metric, lograft, peer: beside, ratio };
+    return { ...metric, lograft, peer: beside, ratio: ratioOf(lograft, beside) };
   });
   const isValid = runs.length > 0 && runs.every(({ faults }) => faults.length === 0);
   return { id, title, peer, skipped, isValid, rows, runs };
@@ -118,8 +117,7 @@ function formatScenario({ title, peer, skipped, rows, runs }: ScenarioReport): s
     ...rows.map((row) => {
       const beside = hasPeer ? [formatSpread(row.peer)] : [];
       const ratio = row.ratio === null ? [] : [`${formatNumber(row.ratio)} ×`];
-      const name = row.unit === '' ? row.name : `${row.name}, ${row.unit}`;
-      return line([name, formatSpread(row.lograft), ...beside, ...ratio]);
+      return line([rowName(row), formatSpread(row.lograft), ...beside, ...ratio]);
     }),
     ...runs.flatMap(({ side, round, faults }) =>
       faults.map((fault) => `  INVALID: ${side}, round ${round}: ${fault}`),

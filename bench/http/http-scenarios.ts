@@ -6,7 +6,7 @@
 import { statSync } from 'node:fs';
 import { awaitSettled, endOffsets } from '../kafka-calls.js';
 import { CPU_PER_GB, CPU_PER_MILLION, P50, P99 } from '../measured-run.js';
-import { usageOf } from '../proc.js';
+import { cpuSecondsOf } from '../proc.js';
 import { type Metric, type RunOutcome, countFaults } from '../workload.js';
 import type { DrainJob, HttpJob, HttpWindow, LoadJob, LoadResult, ResultOf } from './http-jobs.js';
 import { HttpProcess } from './http-process.js';
@@ -175,7 +175,7 @@ async function measured<J extends HttpJob>(
   pids: () => readonly number[],
 ): Promise<{ result: ResultOf<J>; cpuSeconds: number }> {
   const seconds: number[] = [];
-  const watch = (): void => void seconds.push(usageOf(pids()).cpuSeconds);
+  const watch = (): void => void seconds.push(cpuSecondsOf(pids()));
   const result = await new HttpProcess(job, watch).result;
   return { result, cpuSeconds: (seconds[1] ?? 0) - (seconds[0] ?? 0) };
 }

@@ -4,6 +4,7 @@
  *
  * time limit: 180 s
  */
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +12,10 @@ import { lograft } from '../support/cluster.js';
 import { runCommand } from '../support/command.js';
 
 const BENCH = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+// The bench is a TypeScript project of its own, which the tests do not compile against.
+const { deviceBytesWritten } = (await import(
+  new URL('../../bench/block-device.js', import.meta.url).href
+)) as { deviceBytesWritten(directory: string): number | null };
 const WORKLOADS = ['W9', 'W2', 'W2', 'W4', 'W5', 'W5', 'W6', 'W8'];
 
 type Report = {
@@ -36,6 +41,8 @@ function bench(...args: readonly string[]) {
 
 test('every workload on three nodes', async () => {
   if (process.platform !== 'linux') return;
+  const hasDevice = deviceBytesWritten(tmpdir()) !== null;
+  if (!hasDevice) console.log('# skip: no single block device to count the writes of');
   const { status, stdout, stderr } = await bench('--smoke', '--format', 'json');
   assert.is(status, 0, stderr + stdout);
   const report = JSON.parse(stdout) as Report;
@@ -54,7 +61,8 @@ test('every workload on three nodes', async () => {
       id,
     );
     for (const row of rows) {
-      assert.ok(Number.isFinite(row.lograft?.median), `${id} ${row.name}`);
+      const isThere = hasDevice || !row.name.startsWith('block device');
+      assert.is(Number.isFinite(row.lograft?.median), isThere, `${id} ${row.name}`);
       assert.is(row.kafka, null);
     }
   }
