@@ -33,6 +33,7 @@ const CONFIGS = { 'retention.bytes': '-1', 'segment.bytes': String(128 * 2 ** 20
 
 export const CATCH_UP: Workload = {
   id: 'W6',
+  key: 'W6',
   title: 'catch-up consume from the page cache, 1 MB fetches',
   durability: 'cached',
   metrics: [

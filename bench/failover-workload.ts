@@ -23,6 +23,7 @@ const BEFORE_KILL_MS = 300;
 
 export const FAILOVER: Workload = {
   id: 'W8',
+  key: 'W8',
   title: 'kill -9 of a leader, time without acknowledgements',
   durability: 'cached',
   metrics: [

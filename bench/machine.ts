@@ -3,14 +3,30 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, freemem, release, totalmem } from 'node:os';
 
 const GIB = 2 ** 30;
+const MS_PER_SECOND = 1e3;
 
 export function describeMachine(): Record<string, string | number> {
   return {
     CPU: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     'memory GiB': Math.round(totalmem() / GIB),
-    Linux: release(),
+    // Without what a distribution adds.
+    Linux: /^[\d.]*\d/.exec(release())?.[0] ?? release(),
     Node: process.versions.node,
+  };
+}
+
+/** How a run measured, for people; the names are words of the document. */
+export function settingsOf(size: {
+  readonly rounds: number;
+  readonly warmupMs: number;
+  readonly measureMs: number;
+}): Record<string, string | number> {
+  const { rounds, warmupMs, measureMs } = size;
+  return {
+    rounds,
+    'warm-up': `${warmupMs / MS_PER_SECOND} s`,
+    window: `${measureMs / MS_PER_SECOND} s`,
   };
 }
 

@@ -5,108 +5,40 @@
  * were missed are said to be missed; they do not change the exit code.
  */
 import { spawnSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
-import { CATCH_UP } from './catch-up-workload.js';
-import { FAILOVER } from './failover-workload.js';
+import { resultsOf } from './document.js';
 import { GOALS } from './goals.js';
 import { runHttpBench } from './http/http-bench.js';
 import { formatHttpReport } from './http/http-report.js';
-import { describeMachine, touchMemory } from './machine.js';
+import { describeMachine, settingsOf, touchMemory } from './machine.js';
+import { type Options, USAGE, UsageError, readOptions } from './options.js';
 import { kafkaPeer } from './peer-kafka.js';
 import { lograftPeer } from './peer-lograft.js';
 import { idleShare } from './proc.js';
-import { PRODUCE_WORKLOADS } from './produce-workloads.js';
 import { type Report, type Run, type WorkloadReport, judge, reportWorkload } from './report.js';
-import { START } from './start-workload.js';
+import { keepResults, writeDocument } from './results.js';
 import { type Peer, System, openWorkRoot } from './system.js';
 import { formatNumber, formatReport } from './table.js';
-import {
-  FULL,
-  type Prepared,
-  type RunOutcome,
-  SMOKE,
-  type Size,
-  type Workload,
-} from './workload.js';
-
-const WORKLOADS: readonly Workload[] = [START, ...PRODUCE_WORKLOADS, CATCH_UP, FAILOVER];
-const HTTP = 'W10';
-
-const USAGE = `usage: npm run bench -- [options] [ID...]
-
-  --smoke            small sizes, lograft alone: does everything work? (seconds)
-  --full             lograft beside Apache Kafka (the default; a quarter of an hour)
-  --alone            without Kafka
-  --workload ID      only W2, W4, W5, W6, W8 or W9; may be given several times, also as ID
-  W10                HTTP beside node:http and nginx: by itself, when it is named, and a full run
-                     writes bench/results/W10.json
-  --rounds N         runs of each workload on each system
-  --dir DIR          where the data goes (default: the folder for temporary files)
-  --format json      one document instead of the table
-`;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-type Options = {
-  readonly isSmoke: boolean;
-  readonly isAlone: boolean;
-  readonly isJson: boolean;
-  readonly isHttp: boolean;
-  readonly workloads: readonly Workload[];
-  readonly size: Size;
-  /** Null: as many as the size says. */
-  readonly rounds: number | null;
-  readonly directory: string | undefined;
-};
-
-function readOptions(args: readonly string[]): Options {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      smoke: { type: 'boolean', default: false },
-      full: { type: 'boolean', default: false },
-      alone: { type: 'boolean', default: false },
-      workload: { type: 'string', multiple: true, default: [] },
-      rounds: { type: 'string' },
-      dir: { type: 'string' },
-      format: { type: 'string', default: 'table' },
-    },
-  });
-  if (values.smoke && values.full) throw new UsageError('--smoke or --full, not both');
-  if (!['table', 'json'].includes(values.format)) throw new UsageError('--format is table or json');
-  const named = [...values.workload, ...positionals];
-  const isHttp = named.includes(HTTP);
-  if (isHttp && new Set(named).size > 1) throw new UsageError(`${HTTP} runs by itself`);
-  const isKnown = (wanted: string) => isHttp || WORKLOADS.some(({ id }) => id === wanted);
-  const unknown = named.filter((wanted) => !isKnown(wanted));
-  if (unknown.length > 0) throw new UsageError(`no workload ${unknown.join(', ')}`);
-  const size = values.smoke ? SMOKE : FULL;
-  const rounds = Number(values.rounds ?? size.rounds);
-  if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('--rounds is a count');
-  return {
-    isSmoke: values.smoke,
-    isAlone: values.alone || values.smoke,
-    isJson: values.format === 'json',
-    isHttp,
-    workloads: WORKLOADS.filter(({ id }) => named.length === 0 || named.includes(id)),
-    size: { ...size, rounds },
-    rounds: values.rounds === undefined ? null : rounds,
-    directory: values.dir,
-  };
-}
+import type { Prepared, RunOutcome, Size, Workload } from './workload.js';
 
 type Said = { readonly text: string; readonly isValid: boolean };
 
+function run(options: Options): Promise<Said> {
+  if (options.isDocumentOnly) {
+    writeDocument();
+    return Promise.resolve({ text: '', isValid: true });
+  }
+  return options.isHttp ? mainHttp(options) : mainAll(options);
+}
+
 async function mainAll(options: Options): Promise<Said> {
   const report = await main(options);
+  if (options.isKept) keepResults(resultsOf(report));
   return said(options, report, formatReport(report));
 }
 
 async function mainHttp(options: Options): Promise<Said> {
   const report = await runHttpBench(options);
+  if (options.isKept) keepResults([report]);
   return said(options, report, formatHttpReport(report));
 }
 
@@ -129,6 +61,7 @@ async function main(options: Options): Promise<Report> {
     size: options.isSmoke ? 'smoke' : 'full',
     startedAt,
     machine: describeMachine(),
+    settings: settingsOf(options.size),
     systems: Object.fromEntries(peers.map(({ name, label }) => [name, label])),
     workloads,
     goals: options.isSmoke ? [] : judge(GOALS, workloads),
@@ -202,7 +135,7 @@ if (process.argv.includes('--help')) {
   try {
     if (process.platform !== 'linux') throw new UsageError('the bench reads /proc: Linux only');
     const options = readOptions(process.argv.slice(2));
-    const { text, isValid } = options.isHttp ? await mainHttp(options) : await mainAll(options);
+    const { text, isValid } = await run(options);
     process.stdout.write(text);
     process.exitCode = isValid ? 0 : 1;
   } catch (error) {

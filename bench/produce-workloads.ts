@@ -49,21 +49,22 @@ const BATCHES_1_MB: Load = { partitions: 6, inFlight: 2, recordsPerBatch: 1000, 
 const ONE_RECORD: Load = { partitions: 1, inFlight: 1, recordsPerBatch: 1, recordBytes: 200 };
 
 export const PRODUCE_WORKLOADS: readonly Workload[] = [
-  produceWorkload('W2', '64 KiB batches of 1 KiB records', 'cached', BATCHES_64_KIB, BULK),
-  produceWorkload('W2', '1 MB batches of 1 KiB records', 'cached', BATCHES_1_MB, BULK),
-  produceWorkload('W4', '64 KiB batches of 1 KiB records', 'synced', BATCHES_64_KIB, BULK),
-  produceWorkload('W5', 'one 200 B record in flight', 'cached', ONE_RECORD, SINGLE),
-  produceWorkload('W5', 'one 200 B record in flight', 'synced', ONE_RECORD, SINGLE),
+  produceWorkload('W2', '64k', '64 KiB batches of 1 KiB records', 'cached', BATCHES_64_KIB, BULK),
+  produceWorkload('W2', '1m', '1 MB batches of 1 KiB records', 'cached', BATCHES_1_MB, BULK),
+  produceWorkload('W4', '64k', '64 KiB batches of 1 KiB records', 'synced', BATCHES_64_KIB, BULK),
+  produceWorkload('W5', 'cached', 'one 200 B record in flight', 'cached', ONE_RECORD, SINGLE),
+  produceWorkload('W5', 'synced', 'one 200 B record in flight', 'synced', ONE_RECORD, SINGLE),
 ];
 
 function produceWorkload(
   id: string,
+  variant: string,
   title: string,
   durability: Durability,
   load: Load,
   metrics: readonly Metric[],
 ): Workload {
-  return { id, title, durability, metrics, prepare };
+  return { id, key: `${id}-${variant}`, title, durability, metrics, prepare };
 
   async function prepare(system: System, size: Size): Promise<Prepared> {
     const { bootstrap } = await system.cluster();

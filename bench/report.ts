@@ -27,6 +27,7 @@ export type Row = Metric & {
 
 export type WorkloadReport = {
   readonly id: string;
+  readonly key: string;
   readonly title: string;
   readonly durability: string;
   /** What an acknowledgement means on each side. */
@@ -37,7 +38,9 @@ export type WorkloadReport = {
 };
 
 export type Verdict = {
+  /** Of the goal, and of the workload whose numbers it judges. */
   readonly id: string;
+  readonly workload: string;
   readonly text: string;
   readonly measured: number | null;
   /** Null when it could not be judged. */
@@ -48,6 +51,8 @@ export type Report = {
   readonly size: 'smoke' | 'full';
   readonly startedAt: string;
   readonly machine: Readonly<Record<string, string | number>>;
+  /** How long and how often was measured. */
+  readonly settings: Readonly<Record<string, string | number>>;
   readonly systems: Readonly<Partial<Record<SystemName, string>>>;
   readonly workloads: readonly WorkloadReport[];
   readonly goals: readonly Verdict[];
@@ -56,18 +61,18 @@ export type Report = {
 
 /** Runs with faults are listed, but no number is drawn from them. */
 export function reportWorkload(
-  workload: Pick<Workload, 'id' | 'title' | 'durability' | 'metrics'>,
+  workload: Pick<Workload, 'id' | 'key' | 'title' | 'durability' | 'metrics'>,
   acknowledged: WorkloadReport['acknowledged'],
   runs: readonly Run[],
 ): WorkloadReport {
-  const { id, title, durability, metrics } = workload;
+  const { id, key, title, durability, metrics } = workload;
   const isValid = runs.length > 0 && runs.every(({ faults }) => faults.length === 0);
   const rows = metrics.map((metric) => {
     const lograft = spreadOf(runs, 'lograft', metric.name);
     const kafka = spreadOf(runs, 'kafka', metric.name);
     return { ...metric, lograft, kafka, ratio: ratioOf(lograft, kafka) };
   });
-  return { id, title, durability, acknowledged, isValid, rows, runs };
+  return { id, key, title, durability, acknowledged, isValid, rows, runs };
 }
 
 export function judge(goals: readonly Goal[], reports: readonly WorkloadReport[]): Verdict[] {
@@ -78,7 +83,7 @@ export function judge(goals: readonly Goal[], reports: readonly WorkloadReport[]
     if (report === undefined || row === undefined) return [];
     const measured = (goal.of === 'ratio' ? row.ratio : row.lograft?.median) ?? null;
     const text = `${report.title}: ${goalText(goal, row)}`;
-    return [{ id, text, measured, isMet: isMet(goal, measured) }];
+    return [{ id, workload: report.id, text, measured, isMet: isMet(goal, measured) }];
   });
 }
 

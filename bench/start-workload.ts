@@ -21,6 +21,7 @@ const MB = 1e6;
 
 export const START: Workload = {
   id: 'W9',
+  key: 'W9',
   title: 'command to first acknowledged record, then idle',
   durability: 'synced',
   metrics: [

@@ -69,8 +69,9 @@ export function line(cells: readonly string[]): string {
   return `  ${name.padEnd(NAME_COLUMNS)}${padded.join('')}`.trimEnd();
 }
 
-/** Three digits that mean something. */
+/** Three digits that mean something; counts as they are. */
 export function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
   if (value >= 100) return value.toFixed(0);
   if (value >= 10) return value.toFixed(1);
   return value.toFixed(2);

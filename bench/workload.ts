@@ -82,6 +82,8 @@ export type Prepared = {
 export type Workload = {
   /** As in the list of workloads: W2, W4, … Variants share the id. */
   readonly id: string;
+  /** Of this variant alone: W2-64k. */
+  readonly key: string;
   readonly title: string;
   readonly durability: Durability;
   readonly metrics: readonly Metric[];

@@ -4,9 +4,7 @@
  * everything that was started is gone at the end.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { describeMachine, touchMemory } from '../machine.js';
+import { describeMachine, settingsOf, touchMemory } from '../machine.js';
 import { lograftPeer } from '../peer-lograft.js';
 import { idleShare } from '../proc.js';
 import { formatNumber } from '../table.js';
@@ -22,8 +20,6 @@ import type { RunOutcome } from '../workload.js';
 import { type HttpScenario, type Side, scenariosOf } from './http-scenarios.js';
 import { HTTP_FULL, HTTP_SMOKE, type HttpSetup, openSetup } from './http-setup.js';
 
-const RESULTS = fileURLToPath(new URL('../../../bench/results/', import.meta.url));
-
 export type HttpBenchOptions = {
   readonly isSmoke: boolean;
   /** Null: as many as the size says. */
@@ -31,7 +27,6 @@ export type HttpBenchOptions = {
   readonly directory: string | undefined;
 };
 
-/** A full run also leaves its document in bench/results/. */
 export async function runHttpBench(options: HttpBenchOptions): Promise<HttpReport> {
   const { isSmoke, rounds, directory } = options;
   const base = isSmoke ? HTTP_SMOKE : HTTP_FULL;
@@ -52,11 +47,12 @@ export async function runHttpBench(options: HttpBenchOptions): Promise<HttpRepor
   const reports = scenarios.map((scenario, i) => reportOf(scenario, setup, runs[i] ?? []));
   await setup.close();
   const { bare, nginx } = setup;
-  const report: HttpReport = {
+  return {
     id: 'W10',
     size: isSmoke ? 'smoke' : 'full',
     startedAt,
     machine: describeMachine(),
+    settings: settingsOf(size),
     systems: {
       lograft: lograftPeer.label,
       'node:http': bare.label,
@@ -66,11 +62,6 @@ export async function runHttpBench(options: HttpBenchOptions): Promise<HttpRepor
     goals: isSmoke ? [] : judgeHttp(reports),
     isValid: reports.every(({ isValid }) => isValid),
   };
-  if (!isSmoke) {
-    mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(`${RESULTS}W10.json`, `${JSON.stringify(report, null, 2)}\n`);
-  }
-  return report;
 }
 
 /** Round 0: as the others, and only what went wrong is kept. */

@@ -36,6 +36,7 @@ export type HttpReport = {
   readonly size: 'smoke' | 'full';
   readonly startedAt: string;
   readonly machine: Readonly<Record<string, string | number>>;
+  readonly settings: Readonly<Record<string, string | number>>;
   readonly systems: Readonly<Record<string, string>>;
   readonly scenarios: readonly ScenarioReport[];
   readonly goals: readonly Verdict[];
@@ -89,7 +90,7 @@ export function judgeHttp(scenarios: readonly ScenarioReport[]): Verdict[] {
       'atLeast' in bound ? ['at least', bound.atLeast] : ['at most', bound.atMost];
     const unit = of === 'ratio' ? `× ${scenario.peer ?? 'its peer'}` : row.unit;
     const text = `${scenario.title}: ${metric} ${words} ${value} ${unit}`;
-    return [{ id: 'W10', text, measured, isMet: isMet({ bound }, measured) }];
+    return [{ id: 'W10', workload: 'W10', text, measured, isMet: isMet({ bound }, measured) }];
   });
 }
 
