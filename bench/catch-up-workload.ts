@@ -4,7 +4,8 @@
  */
 import { BACKLOG_RECORD_BYTES, fillTopic } from './backlog.js';
 import type { ConsumeJob, Lane } from './jobs.js';
-import { awaitSettled, createTopic, deleteTopic, endOffsets } from './kafka-calls.js';
+import { awaitSettled, endOffsets } from './kafka-calls.js';
+import { lanePerPartition } from './lanes.js';
 import {
   CPU_PER_GB,
   ELECTIONS,
@@ -16,20 +17,13 @@ import {
   THROUGHPUT,
   measureJob,
 } from './measured-run.js';
-import { lanesOf } from './produce-workloads.js';
-import type { Cluster, System } from './system.js';
-import {
-  type Prepared,
-  type RunOutcome,
-  type Size,
-  type Workload,
-  faultsOf,
-  newTopicName,
-} from './workload.js';
+import type { System } from './system.js';
+import { type Topic, openTopic } from './topic.js';
+import { type Prepared, type RunOutcome, type Size, type Workload, faultsOf } from './workload.js';
 
 const PARTITIONS = 6;
 const FETCH_BYTES = 1_000_000;
-const CONFIGS = { 'retention.bytes': '-1', 'segment.bytes': String(128 * 2 ** 20) };
+const KEPT = { 'retention.bytes': '-1', 'segment.bytes': String(128 * 2 ** 20) };
 
 export const CATCH_UP: Workload = {
   id: 'W6',
@@ -44,31 +38,30 @@ export const CATCH_UP: Workload = {
 };
 
 async function prepare(system: System, size: Size): Promise<Prepared> {
-  const cluster = await system.cluster();
-  const { bootstrap } = cluster;
-  const topic = newTopicName(CATCH_UP.id);
-  const configs = { ...CONFIGS, ...system.peer.topicConfigs(CATCH_UP.durability) };
-  await createTopic(bootstrap, topic, PARTITIONS, configs);
-  await awaitSettled(bootstrap, topic);
-  await fillTopic(cluster, topic, size.backlogBytes);
-  if (size.settleMs > 0) await readOnce(cluster, topic, { ...size, measureMs: size.settleMs });
-  return {
-    run: () => readOnce(cluster, topic, size),
-    close: () => deleteTopic(bootstrap, topic),
-  };
+  const topic = await openTopic(system, CATCH_UP.id, {
+    ...{ partitions: PARTITIONS, durability: CATCH_UP.durability, configs: KEPT },
+  });
+  try {
+    await fillTopic(topic.cluster, topic.name, size.backlogBytes);
+    if (size.settleMs > 0) await readOnce(topic, { ...size, measureMs: size.settleMs });
+  } catch (error) {
+    await topic.close();
+    throw error;
+  }
+  return { run: () => readOnce(topic, size), close: topic.close };
 }
 
 async function readOnce(
-  cluster: Cluster,
-  topic: string,
+  { cluster, name }: Topic,
   { warmupMs, measureMs }: Size,
 ): Promise<RunOutcome> {
-  const ends = await endOffsets(cluster.bootstrap, topic);
+  const views = await awaitSettled(cluster.bootstrap, name);
+  const ends = await endOffsets(cluster.bootstrap, name);
   const withEnd = (lane: Lane) => ({ ...lane, endOffset: ends[lane.partition] as number });
   const job: ConsumeJob = {
     kind: 'consume',
-    topic,
-    lanes: (await lanesOf(cluster, topic)).map(withEnd),
+    topic: name,
+    lanes: lanePerPartition(views).map(withEnd),
     fetchBytes: FETCH_BYTES,
     recordBytes: BACKLOG_RECORD_BYTES,
     window: { warmupMs, measureMs },

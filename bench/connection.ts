@@ -65,6 +65,13 @@ export class Connection {
     this.#socket.write(frame);
   }
 
+  /** What `act` sends leaves in one system call. */
+  together(act: () => void): void {
+    this.#socket.cork();
+    act();
+    this.#socket.uncork();
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#socket.destroy();
@@ -75,7 +82,12 @@ export class Connection {
     return this.#filled === 0 ? this.#buffer : this.#buffer.subarray(this.#filled);
   }
 
+  /** Requests that answers of one read give rise to are sent together. */
   #onBytes(count: number): void {
+    this.together(() => this.#deliver(count));
+  }
+
+  #deliver(count: number): void {
     this.#filled += count;
     let at = 0;
     let wanted = LENGTH_BYTES;

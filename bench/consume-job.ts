@@ -23,8 +23,9 @@ type ConsumeLane = ConsumeJob['lanes'][number];
 const SILENCE_MS_MAX = 30_000;
 
 export async function runConsume(job: ConsumeJob, events: JobEvents): Promise<JobResult> {
-  const meter = new Meter(job.lanes.length, events);
-  const readers = job.lanes.map((lane, i) => new LaneReader(job, lane, i, meter));
+  const partitions = Math.max(...job.lanes.map(({ partition }) => partition + 1));
+  const meter = new Meter(partitions, events);
+  const readers = job.lanes.map((lane) => new LaneReader(job, lane, meter));
   await Promise.all(readers.map((reader) => reader.open()));
   meter.start(job.window, () => {
     for (const reader of readers) reader.stop();
@@ -37,7 +38,6 @@ export async function runConsume(job: ConsumeJob, events: JobEvents): Promise<Jo
 class LaneReader {
   readonly #job: ConsumeJob;
   readonly #lane: ConsumeLane;
-  readonly #index: number;
   readonly #meter: Meter;
   readonly #header = emptyHeader();
   #connection: Connection | null = null;
@@ -49,10 +49,9 @@ class LaneReader {
   #silence: NodeJS.Timeout | undefined;
   #onEnd: () => void = () => undefined;
 
-  constructor(job: ConsumeJob, lane: ConsumeLane, index: number, meter: Meter) {
+  constructor(job: ConsumeJob, lane: ConsumeLane, meter: Meter) {
     this.#job = job;
     this.#lane = lane;
-    this.#index = index;
     this.#meter = meter;
   }
 
@@ -101,7 +100,7 @@ class LaneReader {
     const records = found.records === null ? 0 : this.#walk(found.records);
     if (records === 0) return this.#abandon('a fetch without a whole batch');
     if (records < 0) return this.#abandon('batches that do not follow each other');
-    this.#meter.done(this.#index, records, this.#sentMs);
+    this.#meter.done(this.#lane.partition, records, this.#sentMs);
     this.#sendNext();
   }
 

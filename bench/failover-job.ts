@@ -12,7 +12,7 @@ import { type Address, Connection } from './connection.js';
 import type { FailoverJob, JobEvents, JobResult } from './jobs.js';
 import { describeTopic } from './kafka-calls.js';
 import { Meter } from './meter.js';
-import { PRODUCE_VERSION, produceFrame, recordBatch, stampCorrelationId } from './requests.js';
+import { PRODUCE_VERSION, PreparedProduce, recordBatch } from './requests.js';
 
 /** Longer than any peer needs to give a dead replica up. */
 const PRODUCE_TIMEOUT_MS = 30_000;
@@ -62,7 +62,7 @@ class PartitionWriter {
   readonly #job: FailoverJob;
   readonly #partition: number;
   readonly #meter: Meter;
-  readonly #frame: Buffer;
+  readonly #frame: PreparedProduce;
   #connection: Connection | null = null;
   #correlationId = 0;
   /** Ends the wait for the answer that is on the way: null is well, else the reason. */
@@ -77,7 +77,7 @@ class PartitionWriter {
     this.#partition = partition;
     this.#meter = meter;
     const batch = recordBatch(1, job.recordBytes);
-    this.#frame = produceFrame(job.topic, partition, batch, PRODUCE_TIMEOUT_MS);
+    this.#frame = new PreparedProduce(job.topic, batch, PRODUCE_TIMEOUT_MS);
   }
 
   /** Longest time without an acknowledgement that ended after the kill. */
@@ -121,14 +121,14 @@ class PartitionWriter {
     }
     if (this.#isStopping) return 'stopped';
     this.#correlationId += 1;
-    stampCorrelationId(this.#frame, this.#correlationId);
+    const bytes = this.#frame.stamp(this.#correlationId, this.#partition);
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, PRODUCE_TIMEOUT_MS, 'no answer in time');
       this.#settle = (fault) => {
         clearTimeout(timer);
         resolve(fault);
       };
-      this.#connection?.send(this.#frame);
+      this.#connection?.send(bytes);
     });
   }
 

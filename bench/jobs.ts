@@ -10,11 +10,14 @@ export type Lane = { readonly partition: number; readonly address: Address };
 /** When to count: everything before `warmupMs` is load, but not part of the result. */
 export type Window = { readonly warmupMs: number; readonly measureMs: number };
 
+/** A connection, and the partitions that it writes to by turns. */
+export type ProduceLane = { readonly partitions: readonly number[]; readonly address: Address };
+
 /** Closed loop: every lane keeps `inFlight` requests on the way. */
 export type ProduceJob = {
   readonly kind: 'produce';
   readonly topic: string;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly ProduceLane[];
   readonly inFlight: number;
   readonly recordsPerBatch: number;
   readonly recordBytes: number;
@@ -61,11 +64,11 @@ export type JobResult = {
   readonly requests: number;
   readonly records: number;
   readonly latencies: Latencies;
-  /** Over the whole run, warm-up included: records acknowledged or read, per lane. */
-  readonly recordsPerLane: readonly number[];
+  /** Over the whole run, warm-up included: records acknowledged or read. */
+  readonly recordsPerPartition: readonly number[];
   /** Why the run does not count, each with how often; empty when it does. */
   readonly faults: Readonly<Record<string, number>>;
-  /** Failover only: longest time without an acknowledgement that ended after the kill, per lane. */
+  /** Failover only: longest time without an acknowledgement that ended after the kill. */
   readonly gapsMs: readonly number[];
 };
 

@@ -12,6 +12,7 @@ import { metadataApi } from '#src/protocol/messages/metadata.js';
 import { produceApi } from '#src/protocol/messages/produce.js';
 import type { Api, DecodedFields, EncodableFields, Fields } from '#src/protocol/schema.js';
 import { type Address, Connection } from './connection.js';
+import { groupByLeader } from './lanes.js';
 import { recordBatch } from './requests.js';
 
 export type PartitionView = {
@@ -141,29 +142,46 @@ function awaitAll(
   return retry(`all of ${topic}`, async () => {
     const views = await describeTopic(bootstrap, topic);
     const unwell = views.filter((view) => view.leader === null || !isWell(view));
-    if (views.length === 0 || unwell.length > 0) throw new Error(JSON.stringify(unwell));
-    await Promise.all(views.map((view) => endOffset(view, topic)));
+    if (views.length === 0 || unwell.length > 0) {
+      const [first] = unwell;
+      throw new Error(`${unwell.length} of ${views.length}: ${JSON.stringify(first)}`);
+    }
+    await offsetsOf(views, topic);
     return views;
   });
 }
 
 /** The next offset of every partition, asked of its leader. */
 export function endOffsets(bootstrap: readonly Address[], topic: string): Promise<number[]> {
-  return retry(`the end offsets of ${topic}`, async () => {
-    const partitions = await describeTopic(bootstrap, topic);
-    return Promise.all(partitions.map((view) => endOffset(view, topic)));
-  });
+  return retry(`the end offsets of ${topic}`, async () =>
+    offsetsOf(await describeTopic(bootstrap, topic), topic),
+  );
 }
 
-async function endOffset({ partition, leader }: PartitionView, topic: string): Promise<number> {
-  if (leader === null) throw new Error(`${topic}-${partition} has no leader`);
-  const partitions = [{ partitionIndex: partition, timestamp: TIMESTAMP_LATEST }];
-  const topics = [{ name: topic, partitions }];
-  const body = { replicaId: -1, isolationLevel: 0, topics };
-  const answer = await call(leader, listOffsetsApi, 5, body);
-  const found = answer.topics[0]?.partitions[0];
-  if (found?.errorCode === ERROR.NONE) return found.offset;
-  throw new Error(`${topic}-${partition}: ${errorInfo(found?.errorCode ?? -1).name}`);
+/** One question to each leader, so that a thousand partitions are not a thousand connections. */
+async function offsetsOf(views: readonly PartitionView[], topic: string): Promise<number[]> {
+  const answers = await Promise.all(
+    groupByLeader(views).map(({ address, partitions }) => {
+      const asked = partitions.map((partitionIndex) => ({
+        partitionIndex,
+        timestamp: TIMESTAMP_LATEST,
+      }));
+      const topics = [{ name: topic, partitions: asked }];
+      return call(address, listOffsetsApi, 5, { replicaId: -1, isolationLevel: 0, topics });
+    }),
+  );
+  const offsets = new Map<number, number>();
+  for (const found of answers.flatMap(({ topics }) => topics[0]?.partitions ?? [])) {
+    if (found.errorCode !== ERROR.NONE) {
+      throw new Error(`${topic}-${found.partitionIndex}: ${errorInfo(found.errorCode).name}`);
+    }
+    offsets.set(found.partitionIndex, found.offset);
+  }
+  return views.map(({ partition }) => {
+    const offset = offsets.get(partition);
+    if (offset === undefined) throw new Error(`${topic}-${partition}: no answer`);
+    return offset;
+  });
 }
 
 /** One record to partition 0, acknowledged by all. */

@@ -20,6 +20,9 @@ import { type Peer, System, openWorkRoot } from './system.js';
 import { formatNumber, formatReport } from './table.js';
 import type { Prepared, RunOutcome, Size, Workload } from './workload.js';
 
+/** Of what is done around the runs: only its faults are kept, as of round 0. */
+const NOTHING: RunOutcome = { values: {}, faults: [] };
+
 type Said = { readonly text: string; readonly isValid: boolean };
 
 function run(options: Options): Promise<Said> {
@@ -101,15 +104,22 @@ async function runWorkload(
     say(`${id} ${title} (${durability}): preparing ${system.peer.label}`);
     await attempt(system, 0, async () => {
       prepared.set(system, await workload.prepare(system, size));
-      return { values: {}, faults: [] };
+      return NOTHING;
     });
   }
   for (let round = 1; round <= size.rounds; round++) {
-    for (const [system, ready] of prepared) await attempt(system, round, () => ready.run());
+    // Who begins changes from round to round.
+    const turns = round % 2 === 1 ? [...prepared] : [...prepared].reverse();
+    for (const [system, ready] of turns) await attempt(system, round, () => ready.run());
   }
-  for (const ready of prepared.values()) await ready.close();
+  for (const [system, ready] of prepared) await attempt(system, 0, () => endOf(ready));
   const acknowledged = systems.map(({ peer }) => [peer.name, peer.describe(durability)]);
   return reportWorkload(workload, Object.fromEntries(acknowledged), runs);
+}
+
+async function endOf(ready: Prepared): Promise<RunOutcome> {
+  await ready.close();
+  return NOTHING;
 }
 
 function sayRun({ id, metrics }: Workload, { system, round, values, faults }: Run): void {

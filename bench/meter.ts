@@ -9,15 +9,15 @@ export class Meter {
   readonly #events: JobEvents;
   readonly #histogram = new LatencyHistogram();
   readonly #faults: Record<string, number> = {};
-  readonly #recordsPerLane: number[];
+  readonly #recordsPerPartition: number[];
   #openedMs = 0;
   #elapsedMs = 0;
   #requests = 0;
   #records = 0;
   #isOpen = false;
 
-  constructor(laneCount: number, events: JobEvents) {
-    this.#recordsPerLane = new Array<number>(laneCount).fill(0);
+  constructor(partitions: number, events: JobEvents) {
+    this.#recordsPerPartition = new Array<number>(partitions).fill(0);
     this.#events = events;
   }
 
@@ -47,8 +47,8 @@ export class Meter {
   }
 
   /** A request was answered well and did its `records`. */
-  done(lane: number, records: number, sentMs: number): void {
-    (this.#recordsPerLane[lane] as number) += records;
+  done(partition: number, records: number, sentMs: number): void {
+    (this.#recordsPerPartition[partition] as number) += records;
     if (!this.#isOpen) return;
     this.#requests += 1;
     this.#records += records;
@@ -65,7 +65,7 @@ export class Meter {
       requests: this.#requests,
       records: this.#records,
       latencies: this.#latencies(),
-      recordsPerLane: this.#recordsPerLane,
+      recordsPerPartition: this.#recordsPerPartition,
       faults: this.#faults,
       gapsMs,
     };

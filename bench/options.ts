@@ -12,8 +12,8 @@ export const USAGE = `usage: npm run bench -- [options] [ID...]
   --full             lograft beside Apache Kafka (the default; about an hour); the results are
                      written to bench/results and docs/benchmarks.md
   --alone            without Kafka; nothing is written
-  --workload ID      only ${[...new Set(WORKLOADS.map(({ id }) => id))].join(', ')} or one
-                     of their variants (${WORKLOADS[1]?.key}); several times, also as ID
+  --workload ID      only ${[...new Set(WORKLOADS.map(({ id }) => id))].join(', ')}; several
+                     times, also as ID; a variant, such as ${WORKLOADS[1]?.key}, is not written
   W10                HTTP beside node:http and nginx: by itself, and only when it is named
   --rounds N         runs of each workload on each system; fewer than usual are not written
   --seconds N        measure, and settle, for so long; nothing is written
@@ -67,13 +67,15 @@ export function readOptions(args: readonly string[]): Options {
   const rounds = countOf('--rounds', values.rounds);
   const seconds = countOf('--seconds', values.seconds);
   const size = sizeOf(values.smoke ? SMOKE : FULL, rounds, seconds);
+  const ids = [HTTP, ...WORKLOADS.map(({ id }) => id)];
+  const isWhole = size.rounds >= FULL.rounds && named.every((name) => ids.includes(name));
   return {
     isSmoke: values.smoke,
     isAlone: values.alone || values.smoke,
     isJson: values.format === 'json',
     isHttp,
     isDocumentOnly: values.document,
-    isKept: !values.smoke && !values.alone && seconds === null && size.rounds >= FULL.rounds,
+    isKept: isWhole && !values.smoke && !values.alone && seconds === null,
     workloads: isHttp ? [] : workloadsOf(named),
     size,
     rounds,

@@ -136,6 +136,8 @@ function propertiesText(directory: string, id: number, basePort: number): string
     'auto.create.topics.enable': 'false',
     'log.retention.check.interval.ms': '500',
     'log.initial.task.delay.ms': '500',
+    // Of deleted topics, whose own setting is gone with them.
+    'log.segment.delete.delay.ms': '100',
   };
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)

@@ -7,9 +7,9 @@ import { ERROR, errorInfo } from '#src/protocol/errors.js';
 import { decodeResponse } from '#src/protocol/frame.js';
 import { produceApi } from '#src/protocol/messages/produce.js';
 import { Connection } from './connection.js';
-import type { JobEvents, JobResult, Lane, ProduceJob } from './jobs.js';
+import type { JobEvents, JobResult, ProduceJob, ProduceLane } from './jobs.js';
 import { Meter } from './meter.js';
-import { PRODUCE_VERSION, produceFrame, recordBatch, stampCorrelationId } from './requests.js';
+import { PRODUCE_VERSION, PreparedProduce, recordBatch } from './requests.js';
 
 const PRODUCE_TIMEOUT_MS = 20_000;
 /** A broker that answers nothing for this long has lost a request. */
@@ -17,9 +17,9 @@ const SILENCE_MS_MAX = 30_000;
 const SILENCE_CHECK_MS = 500;
 
 export async function runProduce(job: ProduceJob, events: JobEvents): Promise<JobResult> {
-  const meter = new Meter(job.lanes.length, events);
+  const meter = new Meter(partitionsOf(job), events);
   const batch = recordBatch(job.recordsPerBatch, job.recordBytes);
-  const lanes = job.lanes.map((lane, i) => new ProduceLane(job, lane, i, batch, meter));
+  const lanes = job.lanes.map((lane) => new LaneWriter(job, lane, batch, meter));
   await Promise.all(lanes.map((lane) => lane.open()));
   if (job.batchesMax === null) {
     meter.start(job.window, () => {
@@ -33,30 +33,33 @@ export async function runProduce(job: ProduceJob, events: JobEvents): Promise<Jo
   return meter.result();
 }
 
-class ProduceLane {
+function partitionsOf({ lanes }: ProduceJob): number {
+  return 1 + lanes.flatMap(({ partitions }) => partitions).reduce((a, b) => Math.max(a, b), 0);
+}
+
+class LaneWriter {
   readonly #job: ProduceJob;
-  readonly #lane: Lane;
-  readonly #index: number;
+  readonly #lane: ProduceLane;
   readonly #meter: Meter;
   /** One request for each place in flight: a place is used again once it was answered. */
-  readonly #frames: readonly Buffer[];
+  readonly #frames: readonly PreparedProduce[];
   readonly #sentMs: Float64Array;
+  /** Partition → the least base offset that its next answer may have. */
+  readonly #nextOffsets = new Map<number, number>();
   #connection: Connection | null = null;
   /** Requests sent and answered so far; their difference is in flight. Also correlation ids. */
   #sent = 0;
   #answered = 0;
-  /** The least base offset that the next answer may have. */
-  #nextOffset = 0;
   #isStopping = false;
   #onEnd: () => void = () => undefined;
 
-  constructor(job: ProduceJob, lane: Lane, index: number, batch: Buffer, meter: Meter) {
+  constructor(job: ProduceJob, lane: ProduceLane, batch: Buffer, meter: Meter) {
     this.#job = job;
     this.#lane = lane;
-    this.#index = index;
     this.#meter = meter;
-    this.#frames = Array.from({ length: job.inFlight }, () =>
-      produceFrame(job.topic, lane.partition, batch, PRODUCE_TIMEOUT_MS),
+    this.#frames = Array.from(
+      { length: job.inFlight },
+      () => new PreparedProduce(job.topic, batch, PRODUCE_TIMEOUT_MS),
     );
     this.#sentMs = new Float64Array(job.inFlight);
   }
@@ -73,7 +76,9 @@ class ProduceLane {
     const watch = setInterval(() => this.#checkSilence(), SILENCE_CHECK_MS);
     await new Promise<void>((resolve) => {
       this.#onEnd = resolve;
-      for (let i = 0; i < this.#job.inFlight; i++) this.#sendNext();
+      this.#connection?.together(() => {
+        for (let i = 0; i < this.#job.inFlight; i++) this.#sendNext();
+      });
     });
     clearInterval(watch);
     this.#connection?.close();
@@ -91,11 +96,16 @@ class ProduceLane {
       return;
     }
     const place = this.#sent % this.#frames.length;
-    const frame = this.#frames[place] as Buffer;
-    stampCorrelationId(frame, this.#sent);
+    const frame = this.#frames[place] as PreparedProduce;
+    const bytes = frame.stamp(this.#sent, this.#partitionOf(this.#sent));
     this.#sent += 1;
     this.#sentMs[place] = performance.now();
-    this.#connection?.send(frame);
+    this.#connection?.send(bytes);
+  }
+
+  #partitionOf(request: number): number {
+    const { partitions } = this.#lane;
+    return partitions[request % partitions.length] as number;
   }
 
   #onFrame(bytes: Buffer, start: number, end: number): void {
@@ -107,12 +117,15 @@ class ProduceLane {
     if (outcome === undefined || errorCode !== ERROR.NONE) {
       return this.#abandon(errorInfo(errorCode).name);
     }
-    if (outcome.baseOffset < this.#nextOffset) return this.#abandon('an offset given twice');
+    const partition = this.#partitionOf(this.#answered);
+    if (outcome.index !== partition) return this.#abandon('an answer of another partition');
+    const offsetMin = this.#nextOffsets.get(partition) ?? 0;
+    if (outcome.baseOffset < offsetMin) return this.#abandon('an offset given twice');
     const { recordsPerBatch } = this.#job;
-    this.#nextOffset = outcome.baseOffset + recordsPerBatch;
+    this.#nextOffsets.set(partition, outcome.baseOffset + recordsPerBatch);
     const sentMs = this.#sentMs[this.#answered % this.#frames.length] as number;
     this.#answered += 1;
-    this.#meter.done(this.#index, recordsPerBatch, sentMs);
+    this.#meter.done(partition, recordsPerBatch, sentMs);
     this.#sendNext();
   }
 

@@ -1,14 +1,17 @@
 /**
- * W2, W4 and W5: producers in a closed loop. They differ in the size of a request, in how many are
- * on the way and in what an acknowledgement promises.
+ * W1 to W5: producers in a closed loop. They differ in the size of a record and of a request, in
+ * how many are on the way over how many connections and partitions, and in what an acknowledgement
+ * promises.
  */
-import type { Lane, ProduceJob, Window } from './jobs.js';
-import { awaitSettled, createTopic, deleteTopic, endOffsets } from './kafka-calls.js';
+import type { ProduceJob, ProduceLane } from './jobs.js';
+import { awaitSettled, endOffsets } from './kafka-calls.js';
+import { lanePerPartition, spreadLanes } from './lanes.js';
 import {
   CPU_PER_GB,
   CPU_PER_MILLION,
   DEVICE_WRITES,
   ELECTIONS,
+  type MeasuredRun,
   P50,
   P99,
   P999,
@@ -18,7 +21,8 @@ import {
   THROUGHPUT,
   measureJob,
 } from './measured-run.js';
-import type { Cluster, Durability, System } from './system.js';
+import type { Durability, System } from './system.js';
+import { type Topic, boundedConfigs, openTopic } from './topic.js';
 import {
   type Metric,
   type Prepared,
@@ -27,89 +31,129 @@ import {
   type Workload,
   countFaults,
   faultsOf,
-  newTopicName,
 } from './workload.js';
 
-type Load = {
+export type Load = {
   readonly partitions: number;
-  /** Requests that each partition's connection keeps on the way. */
+  /** Null: one to the leader of each partition. */
+  readonly connections: number | null;
+  /** Requests that each connection keeps on the way. */
   readonly inFlight: number;
   readonly recordsPerBatch: number;
   readonly recordBytes: number;
 };
 
-/** Old data goes before the disk has to take it; each system is given the same. */
-const BOUNDED = { 'retention.bytes': String(48 * 2 ** 20), 'segment.bytes': String(32 * 2 ** 20) };
 const MACHINE: readonly Metric[] = [SWITCHES_PER_REQUEST, DEVICE_WRITES, RESIDENT, ELECTIONS];
 const BULK: readonly Metric[] = [THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB, ...MACHINE];
-const SINGLE: readonly Metric[] = [P50, P99, P999, RECORD_RATE, CPU_PER_MILLION, ...MACHINE];
+const SINGLE: readonly Metric[] = [RECORD_RATE, P50, P99, P999, CPU_PER_MILLION, ...MACHINE];
 
-const BATCHES_64_KIB: Load = { partitions: 6, inFlight: 5, recordsPerBatch: 63, recordBytes: 1024 };
-const BATCHES_1_MB: Load = { partitions: 6, inFlight: 2, recordsPerBatch: 1000, recordBytes: 1024 };
-const ONE_RECORD: Load = { partitions: 1, inFlight: 1, recordsPerBatch: 1, recordBytes: 200 };
+const SIX = { partitions: 6, connections: null };
+/** So many records make a batch just below 64 KiB, or one of about 1 MB. */
+const KIB_64_OF_100 = { ...SIX, inFlight: 5, recordsPerBatch: 590, recordBytes: 100 };
+const MB_OF_100 = { ...SIX, inFlight: 2, recordsPerBatch: 9_000, recordBytes: 100 };
+const KIB_64 = { ...SIX, inFlight: 5, recordsPerBatch: 63, recordBytes: 1024 };
+const MB = { ...SIX, inFlight: 2, recordsPerBatch: 1_000, recordBytes: 1024 };
+const RECORD = { partitions: 6, recordsPerBatch: 1, recordBytes: 1024 };
+export const SIXTEEN: Load = { ...RECORD, connections: 16, inFlight: 1 };
+const HUNDRED: Load = { ...RECORD, connections: 100, inFlight: 5 };
+const ALONE: Load = { ...RECORD, partitions: 1, connections: 1, inFlight: 1, recordBytes: 200 };
+/** As many requests on the way as a broker could want, whatever the number of partitions. */
+const MANY: Load = { ...KIB_64, partitions: 64, connections: 64, inFlight: 1 };
+const ONE_PARTITION: Load = { ...KIB_64, partitions: 1, connections: 6 };
+
+const BATCHES = '64 KiB batches of 1 KiB records';
 
 export const PRODUCE_WORKLOADS: readonly Workload[] = [
-  produceWorkload('W2', '64k', '64 KiB batches of 1 KiB records', 'cached', BATCHES_64_KIB, BULK),
-  produceWorkload('W2', '1m', '1 MB batches of 1 KiB records', 'cached', BATCHES_1_MB, BULK),
-  produceWorkload('W4', '64k', '64 KiB batches of 1 KiB records', 'synced', BATCHES_64_KIB, BULK),
-  produceWorkload('W5', 'cached', 'one 200 B record in flight', 'cached', ONE_RECORD, SINGLE),
-  produceWorkload('W5', 'synced', 'one 200 B record in flight', 'synced', ONE_RECORD, SINGLE),
+  produce('W1-64k', '64 KiB batches of 100 B records', 'cached', KIB_64_OF_100, BULK),
+  produce('W1-1m', '1 MB batches of 100 B records', 'cached', MB_OF_100, BULK),
+  produce('W2-64k', BATCHES, 'cached', KIB_64, BULK),
+  produce('W2-1m', '1 MB batches of 1 KiB records', 'cached', MB, BULK),
+  produce('W3-16x1', 'one 1 KiB record a request, 16 x 1 in flight', 'cached', SIXTEEN, SINGLE),
+  produce('W3-100x5', 'one 1 KiB record a request, 100 x 5 in flight', 'cached', HUNDRED, SINGLE),
+  produce('W4-1', `${BATCHES}, 1 partition, 6 x 5 in flight`, 'synced', ONE_PARTITION, BULK),
+  ...[64, 256, 1_000].map((partitions) => {
+    const title = `${BATCHES}, ${partitions} partitions, 64 x 1 in flight`;
+    return produce(`W4-${partitions}`, title, 'synced', { ...MANY, partitions }, BULK);
+  }),
+  produce('W4-100x5', 'one 1 KiB record a request, 100 x 5 in flight', 'synced', HUNDRED, SINGLE),
+  produce('W4-1x1', 'one 200 B record in flight', 'synced', ALONE, SINGLE),
+  produce('W5', 'one 200 B record in flight', 'cached', ALONE, SINGLE),
 ];
 
-function produceWorkload(
-  id: string,
-  variant: string,
+function produce(
+  key: string,
   title: string,
   durability: Durability,
   load: Load,
   metrics: readonly Metric[],
 ): Workload {
-  return { id, key: `${id}-${variant}`, title, durability, metrics, prepare };
-
-  async function prepare(system: System, size: Size): Promise<Prepared> {
-    const { bootstrap } = await system.cluster();
-    const topic = newTopicName(id);
-    const configs = { ...BOUNDED, ...system.peer.topicConfigs(durability) };
-    await createTopic(bootstrap, topic, load.partitions, configs);
-    const cluster = await system.cluster();
-    await awaitSettled(bootstrap, topic);
-    await settle(system, cluster, topic, size);
-    const window = { warmupMs: size.warmupMs, measureMs: size.measureMs };
-    return {
-      run: () => runOnce(cluster, topic, window),
-      close: () => deleteTopic(bootstrap, topic),
+  const id = key.split('-')[0] as string;
+  const prepare = async (system: System, size: Size): Promise<Prepared> => {
+    const { close, run } = await openLoad(system, id, durability, load, size);
+    const once = async (): Promise<RunOutcome> => {
+      const { values, faults } = await run();
+      return { values, faults };
     };
-  }
-
-  async function settle(system: System, cluster: Cluster, topic: string, size: Size) {
-    const measureMs = system.isWarm ? size.settleMs : size.firstSettleMs;
-    system.isWarm = true;
-    if (measureMs === 0) return;
-    const { faults } = await runOnce(cluster, topic, { warmupMs: 0, measureMs });
-    if (faults.length > 0)
-      throw new Error(`${system.peer.label} is not well: ${faults.join(', ')}`);
-  }
-
-  async function runOnce(cluster: Cluster, topic: string, window: Window): Promise<RunOutcome> {
-    const { bootstrap } = cluster;
-    const lanes = await lanesOf(cluster, topic);
-    const before = await endOffsets(bootstrap, topic);
-    const { partitions: _, ...rest } = load;
-    const job: ProduceJob = { kind: 'produce', topic, lanes, ...rest, window, batchesMax: null };
-    const { result, values } = await measureJob(cluster, job);
-    const after = await endOffsets(bootstrap, topic);
-    return {
-      values,
-      faults: [...faultsOf(result), ...countFaults(before, after, result.recordsPerLane)],
-    };
-  }
+    return { run: once, close };
+  };
+  return { id, key, title, durability, metrics, prepare };
 }
 
-/** One connection to the leader of each partition. */
-export async function lanesOf(cluster: Cluster, topic: string): Promise<Lane[]> {
-  const views = await awaitSettled(cluster.bootstrap, topic);
-  return views.map(({ partition, leader }) => {
-    if (leader === null) throw new Error(`${topic}-${partition} has no leader`);
-    return { partition, address: leader };
-  });
+export type OpenLoad = {
+  /** One run of the load, checked against the log. */
+  run(): Promise<MeasuredRun & { readonly faults: readonly string[] }>;
+  close(): Promise<void>;
+};
+
+/** A topic that has been under this load for as long as the size says. */
+export async function openLoad(
+  system: System,
+  id: string,
+  durability: Durability,
+  load: Load,
+  size: Size,
+): Promise<OpenLoad> {
+  const partitions = Math.min(load.partitions, size.partitionsMax);
+  const configs = boundedConfigs(partitions);
+  const topic = await openTopic(system, id, { partitions, durability, configs });
+  const settleMs = system.isWarm ? size.settleMs : size.firstSettleMs;
+  system.isWarm = true;
+  try {
+    await settle(topic, load, settleMs);
+  } catch (error) {
+    await topic.close();
+    throw error;
+  }
+  const { warmupMs, measureMs } = size;
+  return { run: () => runOnce(topic, load, { warmupMs, measureMs }), close: topic.close };
+}
+
+async function settle(topic: Topic, load: Load, measureMs: number): Promise<void> {
+  if (measureMs === 0) return;
+  const { faults } = await runOnce(topic, load, { warmupMs: 0, measureMs });
+  if (faults.length > 0) throw new Error(`${topic.name} is not well: ${faults.join(', ')}`);
+}
+
+async function runOnce(topic: Topic, load: Load, window: ProduceJob['window']) {
+  const { cluster, name } = topic;
+  const { inFlight, recordsPerBatch, recordBytes } = load;
+  const lanes = await lanesOf(topic, load);
+  const before = await endOffsets(cluster.bootstrap, name);
+  const job: ProduceJob = {
+    ...{ kind: 'produce', topic: name, lanes, inFlight, recordsPerBatch, recordBytes },
+    ...{ window, batchesMax: null },
+  };
+  const measured = await measureJob(cluster, job);
+  const after = await endOffsets(cluster.bootstrap, name);
+  const lost = countFaults(before, after, measured.result.recordsPerPartition);
+  return { ...measured, faults: [...faultsOf(measured.result), ...lost] };
+}
+
+async function lanesOf({ cluster, name }: Topic, { connections }: Load): Promise<ProduceLane[]> {
+  const views = await awaitSettled(cluster.bootstrap, name);
+  if (connections !== null) return spreadLanes(views, connections);
+  return lanePerPartition(views).map(({ address, partition }) => ({
+    address,
+    partitions: [partition],
+  }));
 }

@@ -77,14 +77,43 @@ export function reportWorkload(
 
 export function judge(goals: readonly Goal[], reports: readonly WorkloadReport[]): Verdict[] {
   return goals.flatMap((goal) => {
-    const { id, durability, metric } = goal;
-    const report = reports.find((found) => found.id === id && found.durability === durability);
-    const row = report?.rows.find(({ name }) => name === metric);
-    if (report === undefined || row === undefined) return [];
-    const measured = (goal.of === 'ratio' ? row.ratio : row.lograft?.median) ?? null;
-    const text = `${report.title}: ${goalText(goal, row)}`;
-    return [{ id, workload: report.id, text, measured, isMet: isMet(goal, measured) }];
+    const ours = rowsOf(reports, goal.keys, goal.metric);
+    const [first] = ours;
+    if (first === undefined) return [];
+    const theirs = goal.against === undefined ? ours : rowsOf(reports, goal.against, goal.metric);
+    const measured = measuredOf(goal, bestOf(ours, 'lograft'), bestOf(theirs, 'kafka'));
+    const text = goalText(goal, ours, theirs);
+    return [
+      { id: goal.id, workload: first.report.id, text, measured, isMet: isMet(goal, measured) },
+    ];
   });
+}
+
+type Judged = { readonly report: WorkloadReport; readonly row: Row };
+
+function rowsOf(
+  reports: readonly WorkloadReport[],
+  keys: readonly string[],
+  metric: string,
+): Judged[] {
+  return reports
+    .filter(({ key }) => keys.includes(key))
+    .flatMap((report) => {
+      const row = report.rows.find(({ name }) => name === metric);
+      return row === undefined ? [] : [{ report, row }];
+    });
+}
+
+/** The best median that a system has among the rows. */
+function bestOf(judged: readonly Judged[], system: SystemName): number | null {
+  const medians = judged.flatMap(({ row }) => row[system]?.median ?? []);
+  if (medians.length === 0) return null;
+  return judged[0]?.row.better === 'higher' ? Math.max(...medians) : Math.min(...medians);
+}
+
+function measuredOf({ of }: Goal, ours: number | null, theirs: number | null): number | null {
+  if (of === 'value') return ours;
+  return ours === null || theirs === null || theirs === 0 ? null : ours / theirs;
 }
 
 export function median(values: readonly number[]): number {
@@ -116,8 +145,16 @@ export function isMet({ bound }: Pick<Goal, 'bound'>, measured: number | null): 
   return 'atLeast' in bound ? measured >= bound.atLeast : measured <= bound.atMost;
 }
 
-function goalText({ metric, of, bound }: Goal, { unit }: Metric): string {
-  const [words, value] =
+function goalText(
+  { metric, of, bound }: Goal,
+  ours: readonly Judged[],
+  theirs: readonly Judged[],
+): string {
+  const titles = (judged: readonly Judged[]): string =>
+    judged.map(({ report }) => `${report.title} (${report.durability})`).join(' or ');
+  const [words, number] =
     'atLeast' in bound ? ['at least', bound.atLeast] : ['at most', bound.atMost];
-  return `${metric} ${words} ${value} ${of === 'ratio' ? "× Kafka's" : unit}`;
+  const other = theirs === ours ? '' : `, with ${titles(theirs) || 'what was not measured'}`;
+  const unit = of === 'ratio' ? `× Kafka's${other}` : ours[0]?.row.unit;
+  return `${titles(ours)}: ${metric} ${words} ${number} ${unit}`;
 }

@@ -23,11 +23,25 @@ export const INTRODUCTION: readonly string[] = [
 ];
 
 export const SECTIONS: Readonly<Record<string, SectionText>> = {
-  W2: {
-    title: 'throughput, 1 KiB records',
+  W1: {
+    title: 'throughput, 100 B records',
     about: 'One topic of six partitions, one connection to the leader of each.',
   },
-  W4: { title: 'on the disk before the acknowledgement', about: '' },
+  W2: {
+    title: 'throughput, 1 KiB records',
+    about: `One topic of six partitions, one connection to the leader of each. The brokers' CPU
+      seconds per GB are W12.`,
+  },
+  W3: {
+    title: 'one record a request',
+    about: `One topic of six partitions; N x M in flight are N connections that each keep M requests
+      on the way.`,
+  },
+  W4: {
+    title: 'on the disk before the acknowledgement',
+    about: `As W2, W3 and W5, but every batch is on disks before it is acknowledged. N x M in flight
+      are N connections that each keep M requests on the way and take their partitions by turns.`,
+  },
   W5: {
     title: 'latency of one record',
     about: 'One producer that sends its next record when the last one was acknowledged.',
@@ -36,10 +50,16 @@ export const SECTIONS: Readonly<Record<string, SectionText>> = {
     title: 'catching up',
     about: 'A backlog that lies in the page cache, read over and over by six consumers.',
   },
+  W7: {
+    title: 'idle partitions',
+    about: `The same load without idle partitions and then with them, in every round; then the load
+      stops, and the processor time of the three nodes is what idle partitions take.`,
+  },
   W8: {
     title: 'failover',
-    about: `kill -9 of a leader under load: the longest time for which the producer of a partition
-      saw no acknowledgement, in the partition with the longest and in that with the shortest.`,
+    about: `kill -9 of a node while one record is on the way to each of 64 partitions: the longest
+      time for which a partition's producer saw no acknowledgement; of all partitions, and the
+      median of those that the node led.`,
   },
   W9: {
     title: 'start',

@@ -8,27 +8,24 @@ import { createTopic, produceOne, retry } from './kafka-calls.js';
 import { RESIDENT } from './measured-run.js';
 import { cpuSecondsOf, largestResidentBytes } from './proc.js';
 import type { Cluster, System } from './system.js';
-import {
-  type Prepared,
-  type RunOutcome,
-  type Size,
-  type Workload,
-  newTopicName,
-} from './workload.js';
+import { newTopicName } from './topic.js';
+import type { Metric, Prepared, RunOutcome, Size, Workload } from './workload.js';
 
 const RETRY_MS = 10;
 const MB = 1e6;
+
+export const IDLE_CPU: Metric = {
+  name: 'idle CPU of three nodes',
+  unit: '% of a core',
+  better: 'lower',
+};
 
 export const START: Workload = {
   id: 'W9',
   key: 'W9',
   title: 'command to first acknowledged record, then idle',
   durability: 'synced',
-  metrics: [
-    { name: 'start', unit: 'ms', better: 'lower' },
-    RESIDENT,
-    { name: 'idle CPU of three nodes', unit: '% of a core', better: 'lower' },
-  ],
+  metrics: [{ name: 'start', unit: 'ms', better: 'lower' }, RESIDENT, IDLE_CPU],
   prepare: (system, size) => Promise.resolve(prepare(system, size)),
 };
 
@@ -62,7 +59,7 @@ async function startAndRest(cluster: Cluster, system: System, idleMs: number): P
   const values = {
     start: startMs,
     [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,
-    'idle CPU of three nodes': (100 * cpuSeconds) / (idleMs / 1e3),
+    [IDLE_CPU.name]: (100 * cpuSeconds) / (idleMs / 1e3),
   };
   return { values, faults: [] };
 }

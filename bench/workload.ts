@@ -15,6 +15,8 @@ export type Size = {
   readonly measureMs: number;
   /** What the catch-up consumers find. */
   readonly backlogBytes: number;
+  /** Of a topic; a workload that wants more gets so many. */
+  readonly partitionsMax: number;
   /** How long a new cluster is left alone before its memory is read. */
   readonly idleMs: number;
   /** How long load goes on after a kill, at least. */
@@ -36,6 +38,7 @@ export const SMOKE: Size = {
   warmupMs: 100,
   measureMs: 300,
   backlogBytes: 8 * MIB,
+  partitionsMax: 12,
   idleMs: 200,
   afterKillMs: 500,
   watchMs: 50,
@@ -50,6 +53,7 @@ export const FULL: Size = {
   warmupMs: 2_000,
   measureMs: 8_000,
   backlogBytes: 1_200 * MIB,
+  partitionsMax: 10_000,
   idleMs: 10_000,
   afterKillMs: 3_000,
   watchMs: 1_000,
@@ -107,12 +111,4 @@ export function countFaults(
       ? []
       : [`partition ${i}: ${count} acknowledged, the log grew by ${grown}`];
   });
-}
-
-let topicCount = 0;
-
-/** A name that no other workload of this process has. */
-export function newTopicName(id: string): string {
-  topicCount += 1;
-  return `bench-${id.toLowerCase()}-${topicCount}`;
 }

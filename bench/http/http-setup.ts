@@ -11,7 +11,7 @@ import { fillTopic } from '../backlog.js';
 import { awaitSettled, createTopic } from '../kafka-calls.js';
 import { lograftPeer } from '../peer-lograft.js';
 import { type Cluster, System, openWorkRoot } from '../system.js';
-import { newTopicName } from '../workload.js';
+import { newTopicName } from '../topic.js';
 import { type HttpServer, findNginx, startBareServer, startNginx } from './servers.js';
 
 const HTTP_PORT_OFFSET = 200;

@@ -22,6 +22,7 @@ export type Misbehaviour =
   | 'silent close'
   | 'same offset again'
   | 'wrong correlation id'
+  | 'other partition'
   | 'gap';
 
 export type FakeOptions = {
@@ -133,7 +134,7 @@ export class FakeBroker {
     stampLeader(batch, 0, baseOffset + (fault === 'gap' ? 1 : 0), 1);
     this.#logs[asked.index]?.push(batch);
     const partition = {
-      index: asked.index,
+      index: asked.index + (fault === 'other partition' ? 1 : 0),
       errorCode: fault === 'error' ? 6 : 0,
       baseOffset: fault === 'same offset again' ? 0 : baseOffset,
     };

@@ -14,7 +14,7 @@ export type Result = {
   readonly requests: number;
   readonly records: number;
   readonly latencies: { readonly p50Us: number; readonly p99Us: number; readonly maxUs: number };
-  readonly recordsPerLane: readonly number[];
+  readonly recordsPerPartition: readonly number[];
   readonly faults: Readonly<Record<string, number>>;
   readonly gapsMs: readonly number[];
 };

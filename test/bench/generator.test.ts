@@ -25,7 +25,7 @@ async function withBroker(
 
 function produceJob(broker: FakeBroker, partitions: number, batchesMax: number | null = null) {
   const lanes = Array.from({ length: partitions }, (_, partition) => ({
-    partition,
+    partitions: [partition],
     address: broker.address,
   }));
   const load = { inFlight: 3, recordsPerBatch: 7, recordBytes: 50 };
@@ -52,10 +52,10 @@ test('producers count every acknowledged record of every partition', async () =>
     if (result === null) throw new Error('no result');
     assert.equal(result.faults, {});
     assert.equal(
-      result.recordsPerLane,
+      result.recordsPerPartition,
       [0, 1, 2].map((partition) => broker.endOffset(partition)),
     );
-    const all = result.recordsPerLane.reduce((sum, count) => sum + count, 0);
+    const all = result.recordsPerPartition.reduce((sum, count) => sum + count, 0);
     assert.is(all, broker.produceRequests * 7);
     assert.ok(result.records > 0 && result.records < all, 'the warm-up is not in the result');
     assert.is(result.records, result.requests * 7);
@@ -69,8 +69,22 @@ test('a limited load writes exactly its batches', async () => {
   await withBroker({ partitions: 2 }, async (broker) => {
     const result = await mustGenerate(produceJob(broker, 2, 11));
     assert.equal(result.faults, {});
-    assert.equal(result.recordsPerLane, [77, 77]);
+    assert.equal(result.recordsPerPartition, [77, 77]);
     assert.equal([broker.endOffset(0), broker.endOffset(1)], [77, 77]);
+  });
+});
+
+test('a connection takes its partitions by turns, and two may share one', async () => {
+  await withBroker({ partitions: 3 }, async (broker) => {
+    const { address } = broker;
+    const lanes = [
+      { address, partitions: [0, 2] },
+      { address, partitions: [2] },
+    ];
+    const result = await mustGenerate({ ...produceJob(broker, 1, 10), lanes });
+    assert.equal(result.faults, {});
+    assert.equal(result.recordsPerPartition, [35, 0, 105]);
+    assert.equal([broker.endOffset(0), broker.endOffset(2)], [35, 105]);
   });
 });
 
@@ -79,6 +93,7 @@ const FAULTS: readonly (readonly [Misbehaviour, RegExp])[] = [
   ['silent close', /^closed by the broker$|EPIPE|ECONNRESET/],
   ['same offset again', /^an offset given twice$/],
   ['wrong correlation id', /^answers out of order$/],
+  ['other partition', /^an answer of another partition$/],
 ];
 
 for (const [misbehaviour, fault] of FAULTS) {
@@ -88,7 +103,7 @@ for (const [misbehaviour, fault] of FAULTS) {
       const { 'requests without an acknowledgement': missing, ...others } = result.faults;
       assert.is(missing, 3);
       assert.match(Object.keys(others).join(), fault);
-      assert.equal(result.recordsPerLane, [35]);
+      assert.equal(result.recordsPerPartition, [35]);
     });
   });
 }
@@ -100,7 +115,7 @@ test('consumers read the backlog over and over, cut batches and all', async () =
       const result = await mustGenerate(consumeJob(broker, fetchBytes));
       assert.equal(result.faults, {});
       assert.ok(result.records > 0);
-      assert.is((result.recordsPerLane[0] as number) % 7, 0);
+      assert.is((result.recordsPerPartition[0] as number) % 7, 0);
     }
   });
 });
@@ -122,7 +137,7 @@ test('a producer that loses its connection goes on, and the gap is seen', async 
     assert.equal(result.faults, {});
     assert.is(result.gapsMs.length, 2);
     for (const gapMs of result.gapsMs) assert.ok(gapMs > 0 && gapMs < 2_000, `${gapMs}`);
-    result.recordsPerLane.forEach((count, partition) => {
+    result.recordsPerPartition.forEach((count, partition) => {
       assert.ok(count > 0 && count <= broker.endOffset(partition));
     });
   });

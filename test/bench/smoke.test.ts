@@ -4,7 +4,9 @@
  *
  * time limit: 180 s
  */
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -16,14 +18,17 @@ const BENCH = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
 const { deviceBytesWritten } = (await import(
   new URL('../../bench/block-device.js', import.meta.url).href
 )) as { deviceBytesWritten(directory: string): number | null };
-const WORKLOADS = ['W9', 'W2', 'W2', 'W4', 'W5', 'W5', 'W6', 'W8'];
+const WORKLOADS = [
+  ...['W9', 'W1-64k', 'W1-1m', 'W2-64k', 'W2-1m', 'W3-16x1', 'W3-100x5'],
+  ...['W4-1', 'W4-64', 'W4-256', 'W4-1000', 'W4-100x5', 'W4-1x1', 'W5', 'W6', 'W7', 'W8'],
+];
 
 type Report = {
   readonly size: string;
   readonly systems: Readonly<Record<string, string>>;
   readonly isValid: boolean;
   readonly workloads: readonly {
-    readonly id: string;
+    readonly key: string;
     readonly isValid: boolean;
     readonly rows: readonly {
       readonly name: string;
@@ -43,7 +48,12 @@ test('every workload on three nodes', async () => {
   if (process.platform !== 'linux') return;
   const hasDevice = deviceBytesWritten(tmpdir()) !== null;
   if (!hasDevice) console.log('# skip: no single block device to count the writes of');
-  const { status, stdout, stderr } = await bench('--smoke', '--format', 'json');
+  const directory = mkdtempSync(join(tmpdir(), 'lograft-smoke-'));
+  const { status, stdout, stderr } = await bench(
+    ...['--smoke', '--format', 'json', '--dir', directory],
+  );
+  assert.equal(readdirSync(directory), []);
+  rmdirSync(directory);
   assert.is(status, 0, stderr + stdout);
   const report = JSON.parse(stdout) as Report;
   assert.is(report.size, 'smoke');
@@ -51,18 +61,18 @@ test('every workload on three nodes', async () => {
   const { version } = JSON.parse((await lograft(['version', '--format', 'json'])).stdout);
   assert.equal(report.systems, { lograft: `lograft ${version}` });
   assert.equal(
-    report.workloads.map(({ id }) => id),
+    report.workloads.map(({ key }) => key),
     WORKLOADS,
   );
-  for (const { id, rows, runs } of report.workloads) {
+  for (const { key, rows, runs } of report.workloads) {
     assert.equal(
       runs.map(({ faults }) => faults),
       [[]],
-      id,
+      key,
     );
     for (const row of rows) {
       const isThere = hasDevice || !row.name.startsWith('block device');
-      assert.is(Number.isFinite(row.lograft?.median), isThere, `${id} ${row.name}`);
+      assert.is(Number.isFinite(row.lograft?.median), isThere, `${key} ${row.name}`);
       assert.is(row.kafka, null);
     }
   }
