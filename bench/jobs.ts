@@ -64,6 +64,10 @@ export type JobResult = {
   readonly requests: number;
   readonly records: number;
   readonly latencies: Latencies;
+  /** Records of each sixth of the window; empty when it ended with the load. */
+  readonly recordsBySixth: readonly number[];
+  /** Processor time of the generator itself. */
+  readonly cpuSeconds: number;
   /** Over the whole run, warm-up included: records acknowledged or read. */
   readonly recordsPerPartition: readonly number[];
   /** Why the run does not count, each with how often; empty when it does. */

@@ -18,6 +18,7 @@ import type { Metric, Values } from './workload.js';
 
 const MB = 1e6;
 const GB = 1e9;
+const PERCENT = 100;
 
 /** What a run of the generator yields; a workload names those that say something about it. */
 export const THROUGHPUT: Metric = { name: 'throughput', unit: 'MB/s', better: 'higher' };
@@ -53,6 +54,14 @@ export const DEVICE_WRITES: Metric = {
  * run; another number does not make the run invalid, but a reader has to know of it.
  */
 export const ELECTIONS: Metric = { name: 'elections', unit: '', better: 'lower' };
+/** Near a whole core it is the generator that is measured. */
+export const GENERATOR_CPU: Metric = {
+  name: 'load generator',
+  unit: '% of a core',
+  better: 'lower',
+};
+/** The rate of the whole window by that of its first sixth: what buffers hid at first. */
+export const SUSTAINED: Metric = { name: 'kept of the first sixth', unit: '%', better: 'higher' };
 export const RESIDENT: Metric = { name: 'RSS of the largest node', unit: 'MB', better: 'lower' };
 
 export type MeasuredRun = { readonly result: JobResult; readonly values: Values };
@@ -85,6 +94,8 @@ export async function measureJob(cluster: Cluster, job: Job): Promise<MeasuredRu
     [CPU_PER_MILLION.name]: cpuSeconds / (result.requests / 1e6),
     [SWITCHES_PER_REQUEST.name]:
       switchesBetween(opened.switches, closed.switches) / result.requests,
+    [GENERATOR_CPU.name]: (result.cpuSeconds / seconds) * PERCENT,
+    ...sustained(result),
     [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,
     ...difference(DEVICE_WRITES, opened.deviceBytes, closed.deviceBytes, MB),
     ...difference(ELECTIONS, electionsBefore, electionsAfter),
@@ -99,6 +110,13 @@ function sampleOf(cluster: Cluster): Sample {
     switches: switchesOf(pids),
     deviceBytes: deviceBytesWritten(cluster.directory),
   };
+}
+
+function sustained({ recordsBySixth: parts }: JobResult): Values {
+  const [first = 0] = parts;
+  if (first === 0) return {};
+  const all = parts.reduce((sum, records) => sum + records, 0);
+  return { [SUSTAINED.name]: (all / parts.length / first) * PERCENT };
 }
 
 /** Empty where the counter is not to be had. */

@@ -5,12 +5,19 @@
 import type { JobEvents, JobResult, Latencies, Window } from './jobs.js';
 import { LatencyHistogram } from './latency-histogram.js';
 
+const PARTS = 6;
+
 export class Meter {
   readonly #events: JobEvents;
   readonly #histogram = new LatencyHistogram();
   readonly #faults: Record<string, number> = {};
   readonly #recordsPerPartition: number[];
+  /** Records of each part of the window. */
+  readonly #parts: number[] = [];
+  #partMs = Infinity;
   #openedMs = 0;
+  #openedCpuUs = 0;
+  #cpuUs = 0;
   #elapsedMs = 0;
   #requests = 0;
   #records = 0;
@@ -24,6 +31,8 @@ export class Meter {
   /** Opens and closes the window in its time; calls `onEnd` after that. */
   start(window: Window, onEnd: () => void): void {
     setTimeout(() => {
+      this.#partMs = window.measureMs / PARTS;
+      this.#parts.push(...new Array<number>(PARTS).fill(0));
       this.open();
       setTimeout(() => {
         this.close();
@@ -35,6 +44,7 @@ export class Meter {
   open(): void {
     this.#isOpen = true;
     this.#openedMs = performance.now();
+    this.#openedCpuUs = cpuUs();
     this.#events.onWindow(true);
   }
 
@@ -43,6 +53,7 @@ export class Meter {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#elapsedMs = performance.now() - this.#openedMs;
+    this.#cpuUs = cpuUs() - this.#openedCpuUs;
     this.#events.onWindow(false);
   }
 
@@ -52,7 +63,12 @@ export class Meter {
     if (!this.#isOpen) return;
     this.#requests += 1;
     this.#records += records;
-    this.#histogram.record(performance.now() - sentMs);
+    const nowMs = performance.now();
+    this.#histogram.record(nowMs - sentMs);
+    const part = Math.floor((nowMs - this.#openedMs) / this.#partMs);
+    // What comes while the window closes late belongs to its last part.
+    const last = this.#parts.length - 1;
+    if (last >= 0) (this.#parts[Math.min(part, last)] as number) += records;
   }
 
   fault(what: string, count = 1): void {
@@ -65,6 +81,8 @@ export class Meter {
       requests: this.#requests,
       records: this.#records,
       latencies: this.#latencies(),
+      recordsBySixth: this.#parts,
+      cpuSeconds: this.#cpuUs / 1e6,
       recordsPerPartition: this.#recordsPerPartition,
       faults: this.#faults,
       gapsMs,
@@ -75,4 +93,10 @@ export class Meter {
     const at = (percentile: number): number => this.#histogram.percentileUs(percentile);
     return { p50Us: at(50), p99Us: at(99), p999Us: at(99.9), maxUs: at(100) };
   }
+}
+
+/** Of this process, all threads. */
+function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }

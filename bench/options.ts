@@ -9,8 +9,8 @@ const MS_PER_SECOND = 1e3;
 export const USAGE = `usage: npm run bench -- [options] [ID...]
 
   --smoke            small sizes, lograft alone: does everything work? (seconds)
-  --full             lograft beside Apache Kafka (the default; about an hour); the results are
-                     written to bench/results and docs/benchmarks.md
+  --full             lograft beside Apache Kafka (the default; about 45 minutes); the results
+                     are written to bench/results and docs/benchmarks.md
   --alone            without Kafka; nothing is written
   --workload ID      only ${[...new Set(WORKLOADS.map(({ id }) => id))].join(', ')}; several
                      times, also as ID; a variant, such as ${WORKLOADS[1]?.key}, is not written
@@ -95,7 +95,7 @@ function sizeOf(base: Size, rounds: number | null, seconds: number | null): Size
   if (seconds === null) return size;
   const measureMs = seconds * MS_PER_SECOND;
   const settleMs = Math.min(measureMs, size.settleMs);
-  return { ...size, measureMs, settleMs, firstSettleMs: settleMs };
+  return { ...size, measureMs, sustainedMs: measureMs, settleMs, firstSettleMs: settleMs };
 }
 
 function workloadsOf(named: readonly string[]): readonly Workload[] {

@@ -11,12 +11,14 @@ import {
   CPU_PER_MILLION,
   DEVICE_WRITES,
   ELECTIONS,
+  GENERATOR_CPU,
   type MeasuredRun,
   P50,
   P99,
   P999,
   RECORD_RATE,
   RESIDENT,
+  SUSTAINED,
   SWITCHES_PER_REQUEST,
   THROUGHPUT,
   measureJob,
@@ -28,6 +30,7 @@ import {
   type Prepared,
   type RunOutcome,
   type Size,
+  type Values,
   type Workload,
   countFaults,
   faultsOf,
@@ -43,7 +46,9 @@ export type Load = {
   readonly recordBytes: number;
 };
 
-const MACHINE: readonly Metric[] = [SWITCHES_PER_REQUEST, DEVICE_WRITES, RESIDENT, ELECTIONS];
+const MACHINE: readonly Metric[] = [
+  ...[SWITCHES_PER_REQUEST, GENERATOR_CPU, DEVICE_WRITES, RESIDENT, ELECTIONS],
+];
 const BULK: readonly Metric[] = [THROUGHPUT, RECORD_RATE, P50, P99, CPU_PER_GB, ...MACHINE];
 const SINGLE: readonly Metric[] = [RECORD_RATE, P50, P99, P999, CPU_PER_MILLION, ...MACHINE];
 
@@ -68,6 +73,11 @@ export const PRODUCE_WORKLOADS: readonly Workload[] = [
   produce('W1-1m', '1 MB batches of 100 B records', 'cached', MB_OF_100, BULK),
   produce('W2-64k', BATCHES, 'cached', KIB_64, BULK),
   produce('W2-1m', '1 MB batches of 1 KiB records', 'cached', MB, BULK),
+  forAMinute(
+    produce('W2-60s', `${BATCHES}, for 60 s`, 'cached', KIB_64, [
+      ...[THROUGHPUT, SUSTAINED, P50, P99, CPU_PER_GB, ...MACHINE],
+    ]),
+  ),
   produce('W3-16x1', 'one 1 KiB record a request, 16 x 1 in flight', 'cached', SIXTEEN, SINGLE),
   produce('W3-100x5', 'one 1 KiB record a request, 100 x 5 in flight', 'cached', HUNDRED, SINGLE),
   produce('W4-1', `${BATCHES}, 1 partition, 6 x 5 in flight`, 'synced', ONE_PARTITION, BULK),
@@ -99,9 +109,17 @@ function produce(
   return { id, key, title, durability, metrics, prepare };
 }
 
+function forAMinute(workload: Workload): Workload {
+  const prepare = (system: System, size: Size): Promise<Prepared> =>
+    workload.prepare(system, { ...size, measureMs: size.sustainedMs });
+  return { ...workload, prepare };
+}
+
+type CheckedRun = MeasuredRun & { readonly faults: readonly string[] };
+
 export type OpenLoad = {
   /** One run of the load, checked against the log. */
-  run(): Promise<MeasuredRun & { readonly faults: readonly string[] }>;
+  run(): Promise<CheckedRun>;
   close(): Promise<void>;
 };
 
@@ -119,22 +137,35 @@ export async function openLoad(
   const settleMs = system.isWarm ? size.settleMs : size.firstSettleMs;
   system.isWarm = true;
   try {
-    await settle(topic, load, settleMs);
+    await settle(topic, load, durability, settleMs);
   } catch (error) {
     await topic.close();
     throw error;
   }
   const { warmupMs, measureMs } = size;
-  return { run: () => runOnce(topic, load, { warmupMs, measureMs }), close: topic.close };
+  return {
+    run: () => runOnce(topic, load, durability, { warmupMs, measureMs }),
+    close: topic.close,
+  };
 }
 
-async function settle(topic: Topic, load: Load, measureMs: number): Promise<void> {
+async function settle(
+  topic: Topic,
+  load: Load,
+  durability: Durability,
+  measureMs: number,
+): Promise<void> {
   if (measureMs === 0) return;
-  const { faults } = await runOnce(topic, load, { warmupMs: 0, measureMs });
+  const { faults } = await runOnce(topic, load, durability, { warmupMs: 0, measureMs });
   if (faults.length > 0) throw new Error(`${topic.name} is not well: ${faults.join(', ')}`);
 }
 
-async function runOnce(topic: Topic, load: Load, window: ProduceJob['window']) {
+async function runOnce(
+  topic: Topic,
+  load: Load,
+  durability: Durability,
+  window: ProduceJob['window'],
+): Promise<CheckedRun> {
   const { cluster, name } = topic;
   const { inFlight, recordsPerBatch, recordBytes } = load;
   const lanes = await lanesOf(topic, load);
@@ -146,7 +177,23 @@ async function runOnce(topic: Topic, load: Load, window: ProduceJob['window']) {
   const measured = await measureJob(cluster, job);
   const after = await endOffsets(cluster.bootstrap, name);
   const lost = countFaults(before, after, measured.result.recordsPerPartition);
-  return { ...measured, faults: [...faultsOf(measured.result), ...lost] };
+  const notSynced =
+    durability === 'synced'
+      ? syncFaults(measured.values, measured.result.records * recordBytes)
+      : [];
+  return { ...measured, faults: [...faultsOf(measured.result), ...lost, ...notSynced] };
+}
+
+/**
+ * A majority has each record on its disk, so the device was given all of it twice at least. Once is
+ * asked for: records that were written before the window may be acknowledged in it.
+ */
+export function syncFaults(values: Values, acknowledgedBytes: number): string[] {
+  const written = values[DEVICE_WRITES.name];
+  const acknowledged = acknowledgedBytes / 1e6;
+  if (written === undefined || written >= acknowledged) return [];
+  const [a, w] = [acknowledged, written].map((megabytes) => megabytes.toFixed(3));
+  return [`${a} MB acknowledged as synced, the block device was given ${w} MB`];
 }
 
 async function lanesOf({ cluster, name }: Topic, { connections }: Load): Promise<ProduceLane[]> {

@@ -13,6 +13,8 @@ export type Size = {
   /** Of each run: load before its window, and the window. */
   readonly warmupMs: number;
   readonly measureMs: number;
+  /** The window of the workload that looks for what slows down after a while. */
+  readonly sustainedMs: number;
   /** What the catch-up consumers find. */
   readonly backlogBytes: number;
   /** Of a topic; a workload that wants more gets so many. */
@@ -37,6 +39,7 @@ export const SMOKE: Size = {
   settleMs: 0,
   warmupMs: 100,
   measureMs: 300,
+  sustainedMs: 600,
   backlogBytes: 8 * MIB,
   partitionsMax: 12,
   idleMs: 200,
@@ -52,6 +55,7 @@ export const FULL: Size = {
   settleMs: 8_000,
   warmupMs: 2_000,
   measureMs: 8_000,
+  sustainedMs: 60_000,
   backlogBytes: 1_200 * MIB,
   partitionsMax: 10_000,
   idleMs: 10_000,

@@ -14,6 +14,8 @@ export type Result = {
   readonly requests: number;
   readonly records: number;
   readonly latencies: { readonly p50Us: number; readonly p99Us: number; readonly maxUs: number };
+  readonly recordsBySixth: readonly number[];
+  readonly cpuSeconds: number;
   readonly recordsPerPartition: readonly number[];
   readonly faults: Readonly<Record<string, number>>;
   readonly gapsMs: readonly number[];

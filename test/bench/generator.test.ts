@@ -59,6 +59,12 @@ test('producers count every acknowledged record of every partition', async () =>
     assert.is(all, broker.produceRequests * 7);
     assert.ok(result.records > 0 && result.records < all, 'the warm-up is not in the result');
     assert.is(result.records, result.requests * 7);
+    assert.is(result.recordsBySixth.length, 6);
+    assert.is(
+      result.recordsBySixth.reduce((sum, count) => sum + count, 0),
+      result.records,
+    );
+    assert.ok(result.cpuSeconds > 0 && result.cpuSeconds < 10);
     const { p50Us, p99Us, maxUs } = result.latencies;
     assert.ok(p50Us > 0 && p50Us <= p99Us && p99Us <= maxUs);
     assert.ok(result.elapsedMs >= 55, `${result.elapsedMs}`);
@@ -70,6 +76,7 @@ test('a limited load writes exactly its batches', async () => {
     const result = await mustGenerate(produceJob(broker, 2, 11));
     assert.equal(result.faults, {});
     assert.equal(result.recordsPerPartition, [77, 77]);
+    assert.equal(result.recordsBySixth, []);
     assert.equal([broker.endOffset(0), broker.endOffset(1)], [77, 77]);
   });
 });

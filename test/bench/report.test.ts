@@ -47,6 +47,9 @@ const { formatNumber, formatReport } = (await load('table.js')) as {
   formatNumber(value: number): string;
   formatReport(report: object): string;
 };
+const { syncFaults } = (await load('produce-workloads.js')) as {
+  syncFaults(values: Readonly<Record<string, number>>, acknowledgedBytes: number): string[];
+};
 const { countFaults } = (await load('workload.js')) as {
   countFaults(before: number[], after: number[], acknowledged: number[]): string[];
 };
@@ -160,6 +163,13 @@ test('numbers have three digits', () => {
 test('a log that grew by another count is a fault', () => {
   assert.equal(countFaults([5, 5], [10, 7], [5, 2]), []);
   assert.equal(countFaults([0], [4], [5]), ['partition 0: 5 acknowledged, the log grew by 4']);
+});
+
+test('what is acknowledged as synced must have reached the block device', () => {
+  const name = 'block device writes, whole machine';
+  assert.equal(syncFaults({ [name]: 3 }, 1e6), []);
+  assert.equal(syncFaults({}, 1e6), []);
+  assert.match(syncFaults({ [name]: 0.5 }, 1e6).join(), /1\.000 MB .* synced, .* given 0\.500 MB/);
 });
 
 test.run();

@@ -19,7 +19,7 @@ const { deviceBytesWritten } = (await import(
   new URL('../../bench/block-device.js', import.meta.url).href
 )) as { deviceBytesWritten(directory: string): number | null };
 const WORKLOADS = [
-  ...['W9', 'W1-64k', 'W1-1m', 'W2-64k', 'W2-1m', 'W3-16x1', 'W3-100x5'],
+  ...['W9', 'W1-64k', 'W1-1m', 'W2-64k', 'W2-1m', 'W2-60s', 'W3-16x1', 'W3-100x5'],
   ...['W4-1', 'W4-64', 'W4-256', 'W4-1000', 'W4-100x5', 'W4-1x1', 'W5', 'W6', 'W7', 'W8'],
 ];
 
