@@ -14,6 +14,7 @@ export const USAGE = `usage: npm run bench -- [options] [ID...]
   --alone            without Kafka; nothing is written
   --workload ID      only ${[...new Set(WORKLOADS.map(({ id }) => id))].join(', ')}; several
                      times, also as ID; a variant, such as ${WORKLOADS[1]?.key}, is not written
+  W12                the CPU seconds of W2, so W2
   W10                HTTP beside node:http and nginx: by itself, and only when it is named
   --rounds N         runs of each workload on each system; fewer than usual are not written
   --seconds N        measure, and settle, for so long; nothing is written
@@ -60,7 +61,7 @@ export function readOptions(args: readonly string[]): Options {
   });
   if (values.smoke && values.full) throw new UsageError('--smoke or --full, not both');
   if (!['table', 'json'].includes(values.format)) throw new UsageError('--format is table or json');
-  const named = [...values.workload, ...positionals];
+  const named = [...values.workload, ...positionals].map((name) => (name === 'W12' ? 'W2' : name));
   const isHttp = named.includes(HTTP);
   if (isHttp && new Set(named).size > 1) throw new UsageError(`${HTTP} runs by itself`);
   if (isHttp && values.seconds !== undefined) throw new UsageError(`${HTTP} has its own times`);
