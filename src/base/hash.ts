@@ -16,3 +16,8 @@ export function shardOf(topicId: string, partition: number, shards: number): num
   // Asked for every message: with one shard there is nothing to work out.
   return shards === 1 ? 0 : fnv1a(`${topicId}:${partition}`) % shards;
 }
+
+/** Shards of two nodes share partitions where their indexes are equal but for multiples of this. */
+export function shardStride(shards: number, otherShards: number): number {
+  return otherShards === 0 ? Math.max(1, shards) : shardStride(otherShards, shards % otherShards);
+}

@@ -268,6 +268,7 @@ class Broker implements RunningBroker {
       sockets: this.#sockets,
       random: this.#random.fork(),
       knobs: DEFAULT_PEER_KNOBS,
+      wantTurn: () => this.#turn.want(),
       handler: {
         onMessage: (_group, message, bytes, start) => {
           this.#metadata?.replica.receive(message, bytes, start);

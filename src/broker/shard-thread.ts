@@ -254,6 +254,7 @@ class ShardThread {
       sockets: this.#sockets,
       random: new Prng(randomSeed()),
       knobs: DEFAULT_PEER_KNOBS,
+      wantTurn: () => this.#turn.want(),
       handler: {
         onMessage: (group, message, bytes, start) => {
           this.#shard.receive(group, message, bytes, start);

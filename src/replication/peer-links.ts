@@ -6,7 +6,7 @@
  */
 import { assert } from '../base/assert.js';
 import { type GroupKey, METADATA_GROUP } from '../base/group.js';
-import { shardOf } from '../base/hash.js';
+import { shardStride, shardOf } from '../base/hash.js';
 import { PEER_FRAME_BYTES_MAX } from '../base/limits.js';
 import type { Prng } from '../base/prng.js';
 import type { NodeId } from '../base/units.js';
@@ -86,6 +86,8 @@ export type PeerLinksOptions = {
   readonly random: Prng;
   readonly knobs: PeerKnobs;
   readonly handler: PeerLinksHandler;
+  /** A message waits for the end of a turn, and nobody may have begun one. */
+  readonly wantTurn: () => void;
 };
 
 export type LinkStatus = {
@@ -147,9 +149,12 @@ export class PeerLinks implements PeerTransport {
    * message takes where it is not small.
    */
   sendControl(to: NodeId, message: unknown, bytes = 0): boolean {
-    const { sockets, knobs } = this.#options;
+    const { sockets, knobs, wantTurn } = this.#options;
     const main = this.#links.get(linkKey(to, MAIN_SHARD));
-    return main?.queueControl(sockets, knobs.outboundBytesMax, message, bytes) ?? false;
+    const isQueued = main?.queueControl(sockets, knobs.outboundBytesMax, message, bytes) ?? false;
+    // A call of another thread comes outside of a turn: it is not to wait for a tick.
+    if (isQueued) wantTurn();
+    return isQueued;
   }
 
   isUp(nodeId: NodeId): boolean {
@@ -263,12 +268,9 @@ export class PeerLinks implements PeerTransport {
   /** The larger id dials. Two shard counts need links only between shards that share partitions. */
   #ensureLinks(peer: PeerAddress): void {
     const { nodeId, shard, shards } = this.#self;
-    if (shard === MAIN_SHARD) {
-      this.#link(peer.nodeId, MAIN_SHARD);
-      return;
-    }
+    if (shard === MAIN_SHARD) return void this.#link(peer.nodeId, MAIN_SHARD);
     if (nodeId < peer.nodeId) return;
-    const common = greatestCommonDivisor(shards, peer.shards);
+    const common = shardStride(shards, peer.shards);
     for (let other = shard % common; other < peer.shards; other += common) {
       this.#link(peer.nodeId, other);
     }
@@ -393,8 +395,4 @@ export class PeerLinks implements PeerTransport {
     if (wasUp) link.waitTicks = 1;
     if (wasUp) this.#options.handler.onLinkDown(link.nodeId, reason);
   }
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? Math.max(1, a) : greatestCommonDivisor(b, a % b);
 }

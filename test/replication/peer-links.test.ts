@@ -28,6 +28,7 @@ class TestNode {
   readonly messages: { message: RaftMessage; payload: Buffer }[] = [];
   readonly controls: unknown[] = [];
   readonly log: string[] = [];
+  wantedTurns = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(nodeId: number, clusterId: string | null = 'c', incarnation = 'first', port = 0) {
@@ -54,6 +55,9 @@ class TestNode {
       sockets: this.sockets,
       random: new Prng(nodeId),
       knobs: DEFAULT_PEER_KNOBS,
+      wantTurn: () => {
+        this.wantedTurns += 1;
+      },
       handler: {
         onMessage: (_group, message, bytes, start) => {
           this.messages.push({ message, payload: Buffer.from(bytes.subarray(start)) });
@@ -142,7 +146,9 @@ test('two nodes greet each other, whoever comes first, and talk both ways', asyn
     two.meet(one);
     await until(() => one.links.isUp(2) && two.links.isUp(1), 'up');
     assert.ok(one.links.send(2, GROUP, heartbeat(one, two), []));
+    assert.is(two.wantedTurns, 0);
     assert.ok(two.links.sendControl(1, { kind: 'hello', n: 2 ** 40 }));
+    assert.is(two.wantedTurns, 1, 'it leaves with a turn, whoever said it, and not with a tick');
     one.links.flush();
     two.links.flush();
     await until(() => two.messages.length === 1 && one.controls.length === 1, 'messages');
