@@ -19,13 +19,13 @@ import type { Logger } from '../observability/logger.js';
 const FOLDER = /^(.+)-(\d+)$/;
 const DELETED = /\.[A-Za-z0-9_-]{22}-delete$/;
 const STRAY = /-stray$/;
-const NONE: readonly LocalReplica[] = [];
 
 export class LocalReplicas {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #logger: Logger;
-  readonly #byTopic = new Map<TopicId, LocalReplica[]>();
+  /** By topic, then by partition. */
+  readonly #byTopic = new Map<TopicId, Map<number, LocalReplica>>();
   /** As of the last look. */
   #strays: string[] = [];
 
@@ -59,16 +59,17 @@ export class LocalReplicas {
   }
 
   ofTopic(topicId: TopicId): readonly LocalReplica[] {
-    return this.#byTopic.get(topicId) ?? NONE;
+    return [...(this.#byTopic.get(topicId)?.values() ?? [])];
   }
 
   has({ topicId, partition }: Pick<LocalReplica, 'topicId' | 'partition'>): boolean {
-    return this.ofTopic(topicId).some((replica) => replica.partition === partition);
+    return this.#byTopic.get(topicId)?.has(partition) ?? false;
   }
 
   add(replica: LocalReplica): void {
-    this.#forget(replica);
-    this.#byTopic.set(replica.topicId, [...this.ofTopic(replica.topicId), replica]);
+    const { topicId, partition } = replica;
+    const replicas = this.#byTopic.get(topicId) ?? new Map<number, LocalReplica>();
+    this.#byTopic.set(topicId, replicas.set(partition, replica));
   }
 
   /** Names of folders that were moved aside, of the whole node. */
@@ -122,8 +123,8 @@ export class LocalReplicas {
   }
 
   #forget({ topicId, partition }: LocalReplica): void {
-    const left = this.ofTopic(topicId).filter((replica) => replica.partition !== partition);
-    if (left.length > 0) this.#byTopic.set(topicId, left);
-    else this.#byTopic.delete(topicId);
+    const replicas = this.#byTopic.get(topicId);
+    replicas?.delete(partition);
+    if (replicas?.size === 0) this.#byTopic.delete(topicId);
   }
 }

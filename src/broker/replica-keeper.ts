@@ -1,8 +1,7 @@
 /**
  * Makes the replicas on this shard's disk what the image wants: opens, reconfigures, deletes, sets
  * aside. Promises: nothing is made or removed but by a committed record; topics are worked on in
- * the
- * order of the records that touched them, in slices, so that thousands of them do not stop the
+ * the order of the records that touched them, in slices, so that thousands of them do not stop the
  * shard; a replica that cannot be opened is tried again and hinders no other. Shard thread.
  */
 import type { Clock } from '../base/clock.js';
@@ -145,10 +144,15 @@ export class ReplicaKeeper {
     return true;
   }
 
-  /** A record that comes between two steps puts its topic into the queue again. */
+  /**
+   * A record that comes between two steps puts its topic into the queue again: what is left to do
+   * for an older one is given up, or a large topic would be made to its end after its deletion.
+   */
   *#follow(topicId: TopicId): Generator<void> {
     const { self, local, wish } = this.#options;
     const { image, isCurrent } = wish();
+    const topic = image.topicsById.get(topicId);
+    const isOutdated = (): boolean => wish().image.topicsById.get(topicId) !== topic;
     const known = local.ofTopic(topicId);
     const topicIds = new Set([topicId]);
     for (const action of reconcile({ image, self, local: known, isCurrent, topicIds })) {
@@ -157,9 +161,13 @@ export class ReplicaKeeper {
       else if (action.kind === 'create' && this.#isMine(action)) local.add(action);
       else continue;
       yield;
+      if (isOutdated()) return;
     }
-    const topic = image.topicsById.get(topicId);
-    if (topic !== undefined) yield* this.#openAll(topic);
+    if (topic === undefined) return;
+    for (const _ of this.#openAll(topic)) {
+      yield;
+      if (isOutdated()) return;
+    }
   }
 
   /** Opens what has its place on disk and is not open, and applies new configs to the rest. */
