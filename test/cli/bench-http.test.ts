@@ -37,7 +37,9 @@ test('lines go to the topic that is named, and stay', async () => {
   const grown = Number(result['grownRecords']);
   assert.ok(grown >= 7 * Number(result['acknowledged']) && grown % 7 === 0, `${grown} records`);
   const consumed = await cluster.consumed('orders');
-  assert.is(consumed.length, grown);
+  // Each connection may have had a request under way when the load ended: it counts for nobody.
+  const late = consumed.length - grown;
+  assert.ok(late >= 0 && late <= 3 * 7 && late % 7 === 0, `${late} records came later`);
   assert.ok(consumed.every((value) => value === 'x'.repeat(20)));
 });
 
