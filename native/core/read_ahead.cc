@@ -1,6 +1,5 @@
 #include "read_ahead.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,13 +15,7 @@ constexpr size_t kPieceBytes = 128 * 1024;
 }  // namespace
 
 int ReadAhead::Start() {
-  // Signals belong to the process's main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&thread_, nullptr, &ReadAhead::ThreadMain, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = platform::StartThread(&thread_, &ReadAhead::ThreadMain, this);
   is_started_ = error == 0;
   return error;
 }

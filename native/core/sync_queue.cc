@@ -1,11 +1,11 @@
 #include "sync_queue.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
+
+#include "../platform/platform.h"
 
 namespace lograft {
 namespace {
@@ -18,13 +18,7 @@ uint64_t MonotonicMicros() {
 }  // namespace
 
 int SyncQueue::Start() {
-  // Signals belong to the process's main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int error = pthread_create(&thread_, nullptr, &SyncQueue::ThreadMain, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = platform::StartThread(&thread_, &SyncQueue::ThreadMain, this);
   is_started_ = error == 0;
   return error;
 }

@@ -7,6 +7,7 @@
 //   generic.cc  the same without them (macOS: F_FULLFSYNC, F_PREALLOCATE)
 #pragma once
 
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -84,6 +85,9 @@ int64_t VoluntarySwitches();
 
 // How many descriptors this process may have; INT_MAX when there is no limit.
 int DescriptorsMax();
+
+// Begins a thread that hears no signals: they belong to the main thread. Returns an errno value.
+int StartThread(pthread_t* thread, void* (*run)(void*), void* argument);
 
 // A second descriptor of the same open file, or a negative errno.
 int Duplicate(int fd);
