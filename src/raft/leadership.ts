@@ -97,10 +97,10 @@ export class Leadership {
     this.#gapRound = this.requestRound();
   }
 
-  /** Heartbeats, and the end of transfers that take too long and of leading without a majority. */
-  tick(): void {
+  /** Heartbeats, and the end of transfers that take too long. False: no majority is heard. */
+  tick(): boolean {
     const { nowTick, config } = this.#core;
-    if (!this.hasMajority) return this.#resign();
+    if (!this.#hasMajority) return this.#resign();
     if (nowTick >= this.#nextBeatTick) this.#isRoundDue = true;
     const transfer = this.#transfer;
     if (transfer !== null && nowTick >= transfer.deadlineTick) {
@@ -108,13 +108,14 @@ export class Leadership {
       this.#core.emit({ kind: 'transfer-abandoned', to: transfer.to });
     }
     assert(config.knobs.heartbeatTicks > 0, 'beats have a distance');
+    return true;
   }
 
   /**
    * False once no majority has been heard of for a mean election timeout (R14): about when others
    * elect a leader, so that clients that wait here are sent on when there is one.
    */
-  get hasMajority(): boolean {
+  get #hasMajority(): boolean {
     const { nowTick, config } = this.#core;
     const heard = this.#voters.map((progress) => progress?.lastHeardTick ?? nowTick);
     const { electionTicksMin, electionTicksMax } = config.knobs;
@@ -122,14 +123,15 @@ export class Leadership {
   }
 
   /**
-   * The others may hear this leader well though it does not hear them: without a word they would
-   * wait for another election timeout. One is asked, so that votes are not split.
+   * The others may hear this leader though it does not hear them, and would wait for another
+   * election timeout. One is asked, so that votes are not split.
    */
-  #resign(): void {
+  #resign(): false {
     const [best] = this.#voters
       .filter((progress): progress is Progress => progress?.forgetful === 0)
       .sort((a, b) => comparePositions(b.match, a.match) || b.lastHeardTick - a.lastHeardTick);
     if (best !== undefined) this.#core.send(best.id, { type: 'timeout-now' });
+    return false;
   }
 
   /** Moves the commit position as far as durable positions of a majority allow. */
@@ -243,7 +245,7 @@ export class Leadership {
     this.#isCommitUntold = false;
     const { log } = this.#core;
     for (const progress of this.#progress.values()) {
-      const remembered = rememberedNonce(progress);
+      const { remembered } = progress;
       const body = { round: this.#round, commit: log.commit, remembered };
       this.#core.send(progress.id, { type: 'heartbeat', ...body });
       progress.onBeat(this.#round, log.end, this.#core.nowTick);
@@ -305,7 +307,7 @@ export class Leadership {
       prevPosition,
       slices,
       commit: log.commit,
-      remembered: rememberedNonce(progress),
+      remembered: progress.remembered,
     };
   }
 
@@ -393,8 +395,4 @@ export class Leadership {
     }
     return isSane;
   }
-}
-
-function rememberedNonce(progress: Progress): number {
-  return progress.hasCaughtUpAfterForgetting ? progress.forgetful : 0;
 }

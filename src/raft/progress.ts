@@ -82,8 +82,9 @@ export class Progress {
     this.#isPaused = false;
   }
 
-  get hasCaughtUpAfterForgetting(): boolean {
-    return this.forgetful !== 0 && comparePositions(this.match, this.rememberAt) >= 0;
+  /** The nonce of a loss that it has caught up with; 0 for none. */
+  get remembered(): number {
+    return comparePositions(this.match, this.rememberAt) >= 0 ? this.forgetful : 0;
   }
 
   /** Room for one more append now. */

@@ -105,8 +105,7 @@ export class RaftGroup {
     if (this.#isStranger) return;
     this.#core.nowTick++;
     if (this.#leadership !== null) {
-      this.#leadership.tick();
-      if (!this.#leadership.hasMajority) this.#stopLeading('no-majority');
+      if (!this.#leadership.tick()) this.#stopLeading('no-majority');
       return;
     }
     if (!this.#core.isVoter || !this.#election.isDue) return;
