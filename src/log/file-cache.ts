@@ -17,6 +17,8 @@ type Entry = {
   usedMs: number;
   /** Closed as soon as nothing holds it. */
   isDoomed: boolean;
+  /** Its path is gone, or means another file. */
+  isForgotten: boolean;
 };
 
 const GRACE_MS = 2_000;
@@ -50,7 +52,8 @@ export class FileCache {
     if (entry === undefined) {
       this.#closeOld(nowMs);
       const file = this.#disk.openFile(path, 'existing');
-      entry = { file, isPinned: false, holds: 0, usedMs: nowMs, isDoomed: false };
+      const state = { isPinned: false, isDoomed: false, isForgotten: false };
+      entry = { file, holds: 0, usedMs: nowMs, ...state };
     } else this.#open.delete(path);
     entry.usedMs = nowMs;
     this.#open.set(path, entry);
@@ -71,7 +74,7 @@ export class FileCache {
     entry.holds += 1;
     return () => {
       entry.holds -= 1;
-      if (entry.isDoomed && entry.holds === 0) this.#disk.close(entry.file);
+      if (entry.isDoomed) this.#close(entry);
     };
   }
 
@@ -80,6 +83,7 @@ export class FileCache {
     const entry = this.#open.get(path);
     if (entry === undefined) return;
     this.#open.delete(path);
+    entry.isForgotten = true;
     this.#leaving.push(entry);
   }
 
@@ -100,14 +104,14 @@ export class FileCache {
 
   #close(entry: Entry): void {
     if (entry.holds > 0) entry.isDoomed = true;
+    else if (entry.isForgotten) this.#disk.closeLater(entry.file);
     else this.#disk.close(entry.file);
   }
 
   #closeOld(nowMs: number): void {
     this.#leaving = this.#leaving.filter((entry) => {
       const isOver = nowMs - entry.usedMs > GRACE_MS;
-      if (isOver && entry.holds > 0) entry.isDoomed = true;
-      else if (isOver) this.#disk.closeLater(entry.file);
+      if (isOver) this.#close(entry);
       return !isOver;
     });
     if (this.#open.size < this.#filesMax) return;
