@@ -149,10 +149,17 @@ export class ReplicaKeeper {
    * for an older one is given up, or a large topic would be made to its end after its deletion.
    */
   *#follow(topicId: TopicId): Generator<void> {
+    const topicNow = () => this.#options.wish().image.topicsById.get(topicId);
+    const topic = topicNow();
+    for (const _ of this.#makeTrue(topicId, topic)) {
+      yield;
+      if (topicNow() !== topic) return;
+    }
+  }
+
+  *#makeTrue(topicId: TopicId, topic: TopicImage | undefined): Generator<void> {
     const { self, local, wish } = this.#options;
     const { image, isCurrent } = wish();
-    const topic = image.topicsById.get(topicId);
-    const isOutdated = (): boolean => wish().image.topicsById.get(topicId) !== topic;
     const known = local.ofTopic(topicId);
     const topicIds = new Set([topicId]);
     for (const action of reconcile({ image, self, local: known, isCurrent, topicIds })) {
@@ -161,13 +168,8 @@ export class ReplicaKeeper {
       else if (action.kind === 'create' && this.#isMine(action)) local.add(action);
       else continue;
       yield;
-      if (isOutdated()) return;
     }
-    if (topic === undefined) return;
-    for (const _ of this.#openAll(topic)) {
-      yield;
-      if (isOutdated()) return;
-    }
+    if (topic !== undefined) yield* this.#openAll(topic);
   }
 
   /** Opens what has its place on disk and is not open, and applies new configs to the rest. */
