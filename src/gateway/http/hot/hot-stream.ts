@@ -11,6 +11,7 @@ import { HTTP_STREAM_AHEAD_BYTES } from '../../../base/limits.js';
 import type { GroupKey } from '../../../base/group.js';
 import type { MonotonicMs, Offset } from '../../../base/units.js';
 import type { HandlerContext } from '../../../handlers/context.js';
+import { onNews } from '../../../handlers/http/leader-reads.js';
 import { outOfRange, partitionProblem } from '../../../handlers/http/problem.js';
 import type { Extent } from '../../../handlers/http/stream.js';
 import { HTTP_KINDS, type ShardCounters } from '../../../observability/shard-counters.js';
@@ -154,14 +155,13 @@ export class HotStream {
 
   #await(highWatermark: Offset): void {
     if (this.#offset >= this.#endOffset) return this.#conclude(EMPTY);
-    const partition = this.#partition();
-    let isWoken = false;
-    const cancel = partition.onAdvance(Math.max(highWatermark, this.#offset), () => {
-      isWoken = true;
+    const offset = Math.max(highWatermark, this.#offset);
+    const { clock } = this.#options.context;
+    const wait = { partition: this.#partition(), clock, offset, deadlineMs: Infinity };
+    this.#cancelWait = onNews(wait, () => {
       this.#cancelWait = null;
-      setImmediate(() => this.pump());
+      this.pump();
     });
-    if (!isWoken) this.#cancelWait = cancel;
   }
 
   /** Leadership, the disk or retention took the rest: the client sees that bytes are missing. */
