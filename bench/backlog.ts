@@ -1,7 +1,7 @@
 /** Records that lie in a topic before it is read: written as fast as it goes, and counted. */
 import type { ProduceJob } from './jobs.js';
 import { awaitSettled, endOffsets } from './kafka-calls.js';
-import { lanePerPartition } from './lanes.js';
+import { producerPerPartition } from './lanes.js';
 import { measureJob } from './measured-run.js';
 import type { Cluster } from './system.js';
 import { countFaults, faultsOf } from './workload.js';
@@ -16,10 +16,7 @@ export async function fillTopic(cluster: Cluster, topic: string, bytes: number):
   const job: ProduceJob = {
     kind: 'produce',
     topic,
-    lanes: lanePerPartition(views).map(({ address, partition }) => ({
-      address,
-      partitions: [partition],
-    })),
+    lanes: producerPerPartition(views),
     inFlight: 4,
     recordsPerBatch: RECORDS_PER_BATCH,
     recordBytes: BACKLOG_RECORD_BYTES,

@@ -38,16 +38,11 @@ export const CATCH_UP: Workload = {
 };
 
 async function prepare(system: System, size: Size): Promise<Prepared> {
-  const topic = await openTopic(system, CATCH_UP.id, {
-    ...{ partitions: PARTITIONS, durability: CATCH_UP.durability, configs: KEPT },
+  const options = { partitions: PARTITIONS, durability: CATCH_UP.durability, configs: KEPT };
+  const topic = await openTopic(system, CATCH_UP.id, options, async (made) => {
+    await fillTopic(made.cluster, made.name, size.backlogBytes);
+    if (size.settleMs > 0) await readOnce(made, { ...size, measureMs: size.settleMs });
   });
-  try {
-    await fillTopic(topic.cluster, topic.name, size.backlogBytes);
-    if (size.settleMs > 0) await readOnce(topic, { ...size, measureMs: size.settleMs });
-  } catch (error) {
-    await topic.close();
-    throw error;
-  }
   return { run: () => readOnce(topic, size), close: topic.close };
 }
 

@@ -5,7 +5,6 @@
  *
  * A thousand of them: ten thousand do not get their leaders in minutes (bench/notes/W7.md).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CPU_PER_MILLION,
   ELECTIONS,
@@ -15,7 +14,7 @@ import {
   RESIDENT,
   SWITCHES_PER_REQUEST,
 } from './measured-run.js';
-import { cpuSecondsOf } from './proc.js';
+import { coresTaken } from './proc.js';
 import { type OpenLoad, SIXTEEN, openLoad } from './produce-workloads.js';
 import { IDLE_CPU } from './start-workload.js';
 import type { System } from './system.js';
@@ -55,23 +54,16 @@ async function runPair(system: System, load: OpenLoad, size: Size): Promise<RunO
   const createdMs = performance.now() - startMs;
   try {
     const beside = await load.run();
-    const cpu = await idleCpu(idle.cluster.pids(), size.idleMs);
+    const idleCores = await coresTaken(idle.cluster.pids(), size.idleMs);
     const rate = ({ values }: Pick<RunOutcome, 'values'>) => values[RECORD_RATE.name] ?? Number.NaN;
     const values = {
       ...beside.values,
       [KEPT.name]: (rate(beside) / rate(without)) * PERCENT,
-      [IDLE_CPU.name]: cpu,
+      [IDLE_CPU.name]: idleCores * PERCENT,
       [CREATED.name]: createdMs,
     };
     return { values, faults: [...without.faults, ...beside.faults] };
   } finally {
     await idle.close();
   }
-}
-
-/** In percent of a core. */
-async function idleCpu(pids: readonly number[], idleMs: number): Promise<number> {
-  const before = cpuSecondsOf(pids);
-  await sleep(idleMs);
-  return ((cpuSecondsOf(pids) - before) / (idleMs / 1e3)) * PERCENT;
 }

@@ -10,6 +10,14 @@ export function lanePerPartition(views: readonly Led[]): Lane[] {
   return views.map((view) => ({ partition: view.partition, address: leaderOf(view) }));
 }
 
+/** The same for a producer. */
+export function producerPerPartition(views: readonly Led[]): ProduceLane[] {
+  return lanePerPartition(views).map(({ address, partition }) => ({
+    address,
+    partitions: [partition],
+  }));
+}
+
 /**
  * So many connections, dealt out over the brokers that lead something. Those of one broker share
  * its partitions: each has its own, or, where partitions are fewer, each writes to one of them.

@@ -21,6 +21,13 @@ export function cpuSecondsOf(pids: readonly number[]): number {
   return sum(seconds);
 }
 
+/** Cores that these processes keep busy over the next `ms`: 1 is a whole one. */
+export async function coresTaken(pids: readonly number[], ms: number): Promise<number> {
+  const before = cpuSecondsOf(pids);
+  await sleep(ms);
+  return (cpuSecondsOf(pids) - before) / (ms / 1e3);
+}
+
 /** Thread → how often it gave its core away or lost it, since it started. */
 export type Switches = ReadonlyMap<string, number>;
 

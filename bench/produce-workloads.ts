@@ -5,7 +5,7 @@
  */
 import type { ProduceJob, ProduceLane } from './jobs.js';
 import { awaitSettled, endOffsets } from './kafka-calls.js';
-import { lanePerPartition, spreadLanes } from './lanes.js';
+import { producerPerPartition, spreadLanes } from './lanes.js';
 import {
   CPU_PER_GB,
   CPU_PER_MILLION,
@@ -133,15 +133,11 @@ export async function openLoad(
 ): Promise<OpenLoad> {
   const partitions = Math.min(load.partitions, size.partitionsMax);
   const configs = boundedConfigs(partitions);
-  const topic = await openTopic(system, id, { partitions, durability, configs });
-  const settleMs = system.isWarm ? size.settleMs : size.firstSettleMs;
-  system.isWarm = true;
-  try {
-    await settle(topic, load, durability, settleMs);
-  } catch (error) {
-    await topic.close();
-    throw error;
-  }
+  const topic = await openTopic(system, id, { partitions, durability, configs }, (made) => {
+    const settleMs = system.isWarm ? size.settleMs : size.firstSettleMs;
+    system.isWarm = true;
+    return settle(made, load, durability, settleMs);
+  });
   const { warmupMs, measureMs } = size;
   return {
     run: () => runOnce(topic, load, durability, { warmupMs, measureMs }),
@@ -198,9 +194,5 @@ export function syncFaults(values: Values, acknowledgedBytes: number): string[] 
 
 async function lanesOf({ cluster, name }: Topic, { connections }: Load): Promise<ProduceLane[]> {
   const views = await awaitSettled(cluster.bootstrap, name);
-  if (connections !== null) return spreadLanes(views, connections);
-  return lanePerPartition(views).map(({ address, partition }) => ({
-    address,
-    partitions: [partition],
-  }));
+  return connections === null ? producerPerPartition(views) : spreadLanes(views, connections);
 }

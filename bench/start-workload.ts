@@ -3,10 +3,9 @@
  * has been trying since, and what the nodes take when nobody uses them. A new cluster every time;
  * Kafka's formatting of its folders comes before the command and is not counted.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createTopic, produceOne, retry } from './kafka-calls.js';
 import { RESIDENT } from './measured-run.js';
-import { cpuSecondsOf, largestResidentBytes } from './proc.js';
+import { coresTaken, largestResidentBytes } from './proc.js';
 import type { Cluster, System } from './system.js';
 import { newTopicName } from './topic.js';
 import type { Metric, Prepared, RunOutcome, Size, Workload } from './workload.js';
@@ -53,13 +52,11 @@ async function startAndRest(cluster: Cluster, system: System, idleMs: number): P
     return performance.now() - cluster.commandMs;
   };
   const [startMs] = await Promise.all([firstRecord(), cluster.ready]);
-  const before = cpuSecondsOf(cluster.pids());
-  await sleep(idleMs);
-  const cpuSeconds = cpuSecondsOf(cluster.pids()) - before;
+  const idleCores = await coresTaken(cluster.pids(), idleMs);
   const values = {
     start: startMs,
     [RESIDENT.name]: largestResidentBytes(cluster.pids()) / MB,
-    [IDLE_CPU.name]: (100 * cpuSeconds) / (idleMs / 1e3),
+    [IDLE_CPU.name]: 100 * idleCores,
   };
   // A leader was elected just now. That its counter moved shows that zeros elsewhere mean zero.
   const isCounted = (await cluster.elections()) !== 0;

@@ -44,23 +44,27 @@ export function boundedConfigs(partitions: number): Record<string, string> {
   return { 'retention.bytes': String(retained), 'segment.bytes': String(segment) };
 }
 
+/** `makeReady` is what else has to be done before it is handed out. */
 export async function openTopic(
   system: System,
   id: string,
   { partitions, durability, configs }: TopicOptions,
+  makeReady: (topic: Topic) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Topic> {
   const cluster = await system.cluster();
   const name = newTopicName(id);
   const all = { ...configs, ...system.peer.topicConfigs(durability) };
   const close = () => removeTopic(cluster, name);
+  const topic = { cluster, name, close };
   try {
     await createTopic(cluster.bootstrap, name, partitions, all);
     await awaitSettled(cluster.bootstrap, name);
+    await makeReady(topic);
   } catch (error) {
     await close().catch(() => undefined);
     throw error;
   }
-  return { cluster, name, close };
+  return topic;
 }
 
 /** Waits until the files are gone, too: deleting them is work that the next run must not see. */
