@@ -5,8 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { LograftError } from '#src/base/errors.js';
 import { usage } from '#src/cli/options.js';
-
-const MISUSE = 2;
+import { EXIT } from '#src/cli/output.js';
 
 /** `npm run <script>`; options are added to it, then {@link optionsOf} reads them. */
 export function longCommand(script: string, description: string): Command {
@@ -23,10 +22,11 @@ export function optionsOf<Options extends object>(command: Command, args = proce
     return command.parse(args).opts<Options>();
   } catch (error) {
     // commander has said it already.
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : MISUSE);
+    if (error instanceof CommanderError)
+      process.exit(error.exitCode === 0 ? EXIT.done : EXIT.usage);
     if (!(error instanceof LograftError) || error.code !== 'USAGE') throw error;
     process.stderr.write(`error: ${error.message}\n(--help lists what there is)\n`);
-    process.exit(MISUSE);
+    process.exit(EXIT.usage);
   }
 }
 
